@@ -1,0 +1,103 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// ErrMalformed is what TTLOffsets says of a message that is no packed answer; the wrapping text says why.
+var ErrMalformed = errors.New("malformed packed answer")
+
+// TTLOffsets returns where in the packed answer msg the TTLs of its records stand, in the order of the message: the
+// answer section first, then authority, then additional. The two octets four before an offset are the record's type.
+//
+// The error wraps ErrMalformed for a message that is not one question with an uncompressed name followed by as many
+// whole records as the header counts, or that holds an OPT record. What is inside the records' data is not looked at.
+func TTLOffsets(msg []byte) ([]uint16, error) {
+	if len(msg) < headerSize || len(msg) > maxMessage {
+		return nil, fmt.Errorf("%w: %d octets long", ErrMalformed, len(msg))
+	}
+	if n := binary.BigEndian.Uint16(msg[4:]); n != 1 {
+		return nil, fmt.Errorf("%w: %d questions", ErrMalformed, n)
+	}
+	off, ok := plainName(msg, headerSize)
+	if !ok || off+4 > len(msg) {
+		return nil, fmt.Errorf("%w: the question is not whole", ErrMalformed)
+	}
+	off += 4
+	records := recordCount(msg)
+	offsets := make([]uint16, 0, min(records, (len(msg)-off)/11))
+	for i := range records {
+		r, end, ok := recordAt(msg, off)
+		if !ok {
+			return nil, fmt.Errorf("%w: record %d of %d is not whole", ErrMalformed, i+1, records)
+		}
+		if r.typ == TypeOPT {
+			return nil, fmt.Errorf("%w: record %d is an OPT", ErrMalformed, i+1)
+		}
+		offsets = append(offsets, uint16(r.ttlAt))
+		off = end
+	}
+	if off != len(msg) {
+		return nil, fmt.Errorf("%w: %d octets after the last record", ErrMalformed, len(msg)-off)
+	}
+	return offsets, nil
+}
+
+// recordCount returns how many records the header of msg announces, in all sections.
+func recordCount(msg []byte) int {
+	n := 0
+	for i := 6; i < headerSize; i += 2 {
+		n += int(binary.BigEndian.Uint16(msg[i:]))
+	}
+	return n
+}
+
+// Relay starts a reply to q in dst from the packed answer msg, whose TTLOffsets are ttls. ID, flags and the case of the
+// question become the query's, as Begin has it, with the response code of msg; AD is set when ad is true and the client
+// wants to know, having set AD or DO (RFC 6840 §5.7, §5.8). Every TTL is lowered by age, not below zero, and then to at
+// most ceiling; all in seconds. Records may be added only to the last section of msg or a later one.
+//
+// A msg that does not answer the question of q makes the reply a SERVFAIL.
+func (b *Builder) Relay(dst []byte, q *Query, msg []byte, ttls []uint16, age, ceiling uint32, aa, ad bool) {
+	if !answers(msg, q) {
+		b.Begin(dst, q, RcodeServFail, false)
+		return
+	}
+	b.start(dst, q, uint16(msg[3]&0xF), aa, ad && (q.AD || q.DO))
+	b.msg = append(b.msg, msg[len(b.msg):]...)
+	for i := range b.counts {
+		b.counts[i] = binary.BigEndian.Uint16(msg[6+2*i:])
+	}
+	for _, at := range ttls {
+		ttl := b.msg[at : at+4]
+		v := binary.BigEndian.Uint32(ttl)
+		if v > maxTTL {
+			v = 0
+		}
+		binary.BigEndian.PutUint32(ttl, min(v-min(v, age), ceiling))
+	}
+	if b.counts[Additional] > 0 {
+		b.additionalAt = additionalStart(msg, ttls, q)
+	}
+}
+
+// answers tells whether msg is long enough and has the question of q, in lower case.
+func answers(msg []byte, q *Query) bool {
+	end := headerSize + q.questionLen
+	return q.questionLen > 0 && len(msg) >= end && msg[4] == 0 && msg[5] == 1 &&
+		bytes.Equal(msg[headerSize:end-4], q.Name()) &&
+		bytes.Equal(msg[end-4:end], q.question[q.questionLen-4:q.questionLen])
+}
+
+// additionalStart returns where the additional section of msg starts: behind the last record of the others.
+func additionalStart(msg []byte, ttls []uint16, q *Query) int {
+	before := int(binary.BigEndian.Uint16(msg[6:])) + int(binary.BigEndian.Uint16(msg[8:]))
+	if before == 0 || before > len(ttls) {
+		return headerSize + q.questionLen
+	}
+	rdlengthAt := int(ttls[before-1]) + 4
+	return rdlengthAt + 2 + int(binary.BigEndian.Uint16(msg[rdlengthAt:]))
+}
