@@ -1,0 +1,269 @@
+// Package listen receives DNS messages over UDP and TCP and sends the replies: bytes in, bytes out, within limits. It knows no
+// policy, and of DNS no more than the two octets of length before each message on a stream (RFC 1035 §4.2.2).
+//
+// A [Server] gives each message to its [Handler] as a [Request], on the goroutine that read it. The handler answers there and
+// then, or detaches the request and answers later from anywhere.
+package listen
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config says where to listen and within which limits. A zero field takes its default.
+type Config struct {
+	// Addrs are IP addresses with a port: "127.0.0.1:5300", "[::1]:53", "[fe80::1%eth0]:53". ":53" is every address of the
+	// machine, IPv4 and (where there is IPv6) IPv6. Port 0 picks a free one, the same for UDP and TCP.
+	Addrs []string
+	// Readers is the number of UDP sockets per address, each with a goroutine of its own; default GOMAXPROCS.
+	Readers int
+	// MaxTCP and MaxTCPPerClient bound the open TCP connections, in all and of one source address; defaults 2000 and 50.
+	MaxTCP, MaxTCPPerClient int
+	// MaxPendingPerConn bounds the detached requests of one TCP connection, which is not read while it is reached; default 100.
+	MaxPendingPerConn int
+	// MaxPending bounds the detached requests in all; beyond it [Request.Detach] fails; default 10,000.
+	MaxPending int
+	// Idle closes a TCP connection so long after its last query or reply, a half-sent query or not; default 10 s (RFC 7766 §6.2.3).
+	Idle time.Duration
+	// WriteTimeout closes a TCP connection whose client takes longer to accept one reply; default 5 s.
+	WriteTimeout time.Duration
+	// ReceiveBuffer is the wish for each UDP socket's receive buffer, in bytes; default 4 MiB. The kernel may give less.
+	ReceiveBuffer int
+	// Log takes what an operator should know of; default slog.Default().
+	Log *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	positive := func(n *int, otherwise int) { *n = cmp.Or(max(*n, 0), otherwise) }
+	positive(&c.Readers, runtime.GOMAXPROCS(0))
+	positive(&c.MaxTCP, 2000)
+	positive(&c.MaxTCPPerClient, 50)
+	positive(&c.MaxPendingPerConn, 100)
+	positive(&c.MaxPending, 10_000)
+	positive(&c.ReceiveBuffer, 4<<20)
+	c.Idle = cmp.Or(max(c.Idle, 0), 10*time.Second)
+	c.WriteTimeout = cmp.Or(max(c.WriteTimeout, 0), 5*time.Second)
+	c.Log = cmp.Or(c.Log, slog.Default())
+	return c
+}
+
+// Stats are the counts of a server since it was opened, but for TCPConns and Pending, which are of this moment.
+type Stats struct {
+	UDPQueries, TCPQueries uint64 // messages given to the handler
+	UDPReplies, TCPReplies uint64 // replies handed to the kernel
+	DroppedWrites          uint64 // replies that could not be sent
+	Shed                   uint64 // requests that could not be detached, too many being pending
+	Panics                 uint64 // handler panics survived
+	TCPRefused             uint64 // connections closed at once, being over a limit
+	TCPConns               int    // open TCP connections
+	Pending                int    // detached requests that have not ended
+}
+
+// counts are kept per UDP socket and once for TCP, so that readers on different cores do not share a cache line.
+type counts struct {
+	queries, replies, dropped atomic.Uint64
+	_                         [128 - 24]byte
+}
+
+// Server holds bound sockets. It is made by [Open] and is at its end after [Server.Shutdown].
+type Server struct {
+	cfg   Config
+	udp   []*udpSocket
+	tcp   []*net.TCPListener
+	addrs []netip.AddrPort
+
+	stop   chan struct{} // closed when reading ends
+	dead   chan struct{} // closed when every socket is
+	closed sync.Once
+
+	workers  sync.WaitGroup // readers, acceptors, connections
+	detached sync.WaitGroup // detached requests; grows only from workers
+	pending  atomic.Int64   // the same, as a number to be limited
+
+	tcpCounts                counts
+	shed, panics, tcpRefused atomic.Uint64
+	panicLog, ioLog          throttle
+
+	mu        sync.Mutex
+	serving   bool
+	conns     map[*tcpConn]struct{}
+	perClient map[netip.Addr]int
+}
+
+// Open binds every address of the configuration, for UDP and TCP, or none. Each UDP address is first bound exclusively, and only
+// then opened to the server's other readers, so that two daemons never share a port. A taken port is an [*InUseError].
+func Open(cfg Config) (*Server, error) {
+	cfg = cfg.withDefaults()
+	s := &Server{
+		cfg:       cfg,
+		stop:      make(chan struct{}),
+		dead:      make(chan struct{}),
+		conns:     make(map[*tcpConn]struct{}),
+		perClient: make(map[netip.Addr]int),
+	}
+	bound, err := bindAll(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range bound {
+		s.addrs = append(s.addrs, b.addr)
+		s.tcp = append(s.tcp, b.tcp)
+		for _, conn := range b.udp {
+			s.udp = append(s.udp, &udpSocket{server: s, conn: conn, local: b.addr})
+		}
+	}
+	return s, nil
+}
+
+// Addrs are the addresses really bound, each for UDP and TCP, in the order of the configuration.
+func (s *Server) Addrs() []netip.AddrPort {
+	return append([]netip.AddrPort(nil), s.addrs...)
+}
+
+// Serve gives every message to h and blocks until a Shutdown has ended. It can be called once.
+func (s *Server) Serve(h Handler) error {
+	s.mu.Lock()
+	if s.serving {
+		s.mu.Unlock()
+		return errors.New("listen: Serve was called before")
+	}
+	s.serving = true
+	if !s.stopping() {
+		for _, u := range s.udp {
+			s.workers.Go(func() { u.read(h) })
+		}
+		for _, l := range s.tcp {
+			s.workers.Go(func() { s.accept(l, h) })
+		}
+	}
+	s.mu.Unlock()
+	<-s.dead
+	return nil
+}
+
+// Shutdown stops reading at once, lets detached requests end until ctx does, and closes every socket. It returns ctx's error when
+// requests were left without a reply. A server that never served is closed by it as well.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.stopping() {
+		close(s.stop)
+		for _, l := range s.tcp {
+			l.Close()
+		}
+		for _, u := range s.udp {
+			u.conn.SetReadDeadline(past)
+		}
+		for c := range s.conns {
+			c.conn.SetReadDeadline(past)
+		}
+	}
+	s.mu.Unlock()
+
+	finished := make(chan struct{})
+	go func() {
+		s.workers.Wait()
+		s.detached.Wait()
+		close(finished)
+	}()
+	var err error
+	select {
+	case <-finished:
+	case <-ctx.Done():
+		err = fmt.Errorf("shutting down with %d requests unanswered: %w", s.pending.Load(), ctx.Err())
+	}
+	s.closed.Do(s.close)
+	return err
+}
+
+func (s *Server) close() {
+	close(s.dead)
+	for _, u := range s.udp {
+		u.conn.Close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.conn.Close()
+	}
+}
+
+// past is a deadline that wakes whoever reads.
+var past = time.Unix(1, 0)
+
+func (s *Server) stopping() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stats returns the counts as they stand.
+func (s *Server) Stats() Stats {
+	st := Stats{
+		TCPQueries:    s.tcpCounts.queries.Load(),
+		TCPReplies:    s.tcpCounts.replies.Load(),
+		DroppedWrites: s.tcpCounts.dropped.Load(),
+		Shed:          s.shed.Load(),
+		Panics:        s.panics.Load(),
+		TCPRefused:    s.tcpRefused.Load(),
+		Pending:       int(s.pending.Load()),
+	}
+	for _, u := range s.udp {
+		st.UDPQueries += u.counts.queries.Load()
+		st.UDPReplies += u.counts.replies.Load()
+		st.DroppedWrites += u.counts.dropped.Load()
+	}
+	s.mu.Lock()
+	st.TCPConns = len(s.conns)
+	s.mu.Unlock()
+	return st
+}
+
+// serve calls the handler and outlives its panic: one packet is dropped, the daemon stays.
+func (s *Server) serve(h Handler, r *Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panics.Add(1)
+			if d := r.detached; d != nil && d.end() {
+				d.leave() // and keep its scratch from the pool, since another goroutine may be at it
+			}
+			if s.panicLog.allow() {
+				s.cfg.Log.Error("a query made the handler panic and was dropped",
+					"client", r.Client, "panic", p, "query", fmt.Sprintf("%x", r.Packet[:min(len(r.Packet), 512)]), "stack", string(debug.Stack()))
+			}
+		}
+	}()
+	h.Serve(r)
+}
+
+// pause lets a failing system call rest a little, so that its error does not become a busy loop.
+func (s *Server) pause(doing string, err error) {
+	if s.ioLog.allow() {
+		s.cfg.Log.Warn(doing+" failed, trying again", "error", err)
+	}
+	select {
+	case <-s.stop:
+	case <-time.After(20 * time.Millisecond):
+	}
+}
+
+// throttle lets one log line a second through.
+type throttle struct{ next atomic.Int64 }
+
+func (t *throttle) allow() bool {
+	now := time.Now().UnixNano()
+	next := t.next.Load()
+	return now >= next && t.next.CompareAndSwap(next, now+int64(time.Second))
+}

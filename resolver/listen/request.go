@@ -1,0 +1,152 @@
+package listen
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+)
+
+// Transport is how a message came.
+type Transport uint8
+
+const (
+	UDP Transport = iota
+	TCP
+)
+
+// String is "udp" or "tcp".
+func (t Transport) String() string {
+	if t == TCP {
+		return "tcp"
+	}
+	return "udp"
+}
+
+// Handler answers messages. Serve must not block: it holds up the reader that every client of a socket depends on. A request that
+// it neither replies to nor detaches is dropped in silence.
+type Handler interface{ Serve(r *Request) }
+
+// maxMessage is the length of the longest DNS message in octets.
+const maxMessage = 65535
+
+// buffer has room for one reply, and for its length before it, which TCP wants.
+type buffer [2 + maxMessage]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// Request is one message from a client. It is valid, all its fields included, only until Serve returns, unless it was detached.
+type Request struct {
+	// Packet is the message as it came, without the length TCP puts before it; over TCP it has at least the 12 octets of a header.
+	Packet []byte
+	// Client sent the message; never an IPv4 address mapped into IPv6, and without zone.
+	Client netip.AddrPort
+	// Local is the address the client asked, which the reply comes from.
+	Local     netip.AddrPort
+	Transport Transport
+
+	udp     *udpSocket
+	peer    netip.AddrPort // the client as the socket knows it, zone included
+	control []byte         // the control message that gives a UDP reply its source address; none when the socket has only one
+	tcp     *tcpConn
+
+	scratch  *buffer
+	detached *Request    // what Detach returned
+	parent   bool        // belongs to a reader, which reuses it
+	ended    atomic.Bool // of a detached request
+}
+
+// Scratch returns an empty slice with room for any reply (65,535 octets), to build it in. There is one for a request, whoever asks
+// how often; it is valid until the request ends. A detached request takes its own only when asked, so ask when the reply is at hand.
+func (r *Request) Scratch() []byte {
+	if r.scratch == nil {
+		r.scratch = buffers.Get().(*buffer)
+	}
+	return r.scratch[2:2]
+}
+
+func (r *Request) releaseScratch() {
+	if r.scratch != nil {
+		buffers.Put(r.scratch)
+		r.scratch = nil
+	}
+}
+
+// Reply sends msg to the client, from the address that was asked. The caller may use msg again when it returns. It ends a detached
+// request. A reply that cannot be sent is counted, not reported: its client will ask again.
+func (r *Request) Reply(msg []byte) {
+	switch {
+	case r.parent && r.udp != nil:
+		r.udp.write(r, msg)
+	case r.parent:
+		r.tcp.reply(r, msg)
+	case !r.end():
+		return
+	default:
+		if r.udp != nil {
+			r.udp.write(r, msg)
+			r.leave()
+		} else {
+			r.tcp.enqueue(r, msg)
+		}
+		r.releaseScratch()
+	}
+}
+
+// Detach returns a copy of the request that outlives Serve, and that must be ended once, by Reply or Drop, from any goroutine; the
+// original is not to be replied to. It fails when too many requests are pending, and then the original can still be replied to.
+func (r *Request) Detach() (*Request, bool) {
+	if !r.parent || r.detached != nil {
+		return nil, false
+	}
+	s := r.server()
+	if s.pending.Add(1) > int64(s.cfg.MaxPending) {
+		s.pending.Add(-1)
+		s.shed.Add(1)
+		return nil, false
+	}
+	s.detached.Add(1)
+	octets := make([]byte, len(r.Packet)+len(r.control))
+	n := copy(octets, r.Packet)
+	copy(octets[n:], r.control)
+	r.detached = &Request{
+		Packet: octets[:n:n], Client: r.Client, Local: r.Local, Transport: r.Transport,
+		udp: r.udp, peer: r.peer, control: octets[n:], tcp: r.tcp,
+	}
+	if r.tcp != nil {
+		r.tcp.startWriter()
+	}
+	return r.detached, true
+}
+
+// Drop ends a detached request without a reply. It does nothing to one that has ended, or was never detached.
+func (r *Request) Drop() {
+	if !r.parent && r.end() {
+		r.leave()
+		r.releaseScratch()
+	}
+}
+
+// end reports whether the caller is the one that ends the detached request.
+func (r *Request) end() bool { return r.ended.CompareAndSwap(false, true) }
+
+// leave gives back what a detached request held: its place among the pending and on its connection.
+func (r *Request) leave() {
+	if r.tcp != nil {
+		r.tcp.releaseSlot()
+	}
+	r.settle()
+}
+
+// settle takes a detached request off the server's pending.
+func (r *Request) settle() {
+	s := r.server()
+	s.pending.Add(-1)
+	s.detached.Done()
+}
+
+func (r *Request) server() *Server {
+	if r.tcp != nil {
+		return r.tcp.server
+	}
+	return r.udp.server
+}
