@@ -1,0 +1,43 @@
+# `make run` and `make test` are all a newcomer needs, with Go and make installed.
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
+FUZZTIME ?= 60s
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race fuzz bench e2e lint generate check
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## play a small town on 127.0.0.1:5300, every 127.x.y.z a workstation
+	./.build/usciere serve --demo
+
+build: ## build the binary, .build/usciere
+	@$(GO) build -trimpath -ldflags '-X main.Version=$(VERSION)' -o .build/usciere ./cmd/usciere
+
+test: ## run the tests
+	$(GO) test ./...
+
+race: ## run the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (60s)
+	.ci/fuzz $(FUZZTIME)
+
+bench: ## run the Go benchmarks of the query path
+	$(GO) test -run '^$$' -bench . -benchmem ./policy/... ./resolver/...
+
+e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, unbound, nsd, dnsperf with apt)
+	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd dnsperf:dnsperf
+	$(GO) test -tags e2e -count 1 -timeout 20m ./cmd/usciere/e2e/...
+
+lint: ## vet and lint
+	$(GO) vet ./... && $(GO) vet -tags e2e ./cmd/usciere/e2e/...
+	$(GO) tool -modfile=.ci/tools/go.mod golangci-lint run
+
+generate: build ## write the generated parts of README.md
+	$(GO) test ./cmd/usciere -run TestREADMEReference -update
+
+check: lint race e2e ## everything that CI checks, but the fuzzing
