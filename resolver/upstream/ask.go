@@ -1,0 +1,77 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// errSilent: nothing came from the server in time that belonged to the query.
+var errSilent = errors.New("no answer in time; is the server running and reachable")
+
+// rcodeError is the RCODE of a server that does not answer the question (RFC 6895 §2.3).
+type rcodeError int
+
+func (r rcodeError) Error() string {
+	if name := dns.RcodeToString[int(r)]; name != "" {
+		return "the server says " + name
+	}
+	return fmt.Sprintf("the server says RCODE %d", int(r))
+}
+
+// unknownEDNS says whether a server that does not know EDNS answers so (RFC 6891 §7).
+func (r rcodeError) unknownEDNS() bool {
+	return r == dns.RcodeFormatError || r == dns.RcodeNotImplemented
+}
+
+// ask puts a question to one server and notes how that went. A server that does not seem to know EDNS is asked again without.
+func (g *Group) ask(s *server, q Question, deadline time.Time) (Answer, error) {
+	start := time.Now()
+	answer, err := g.try(s, g.newQuery(q, true), deadline)
+	if rcode := rcodeError(0); errors.As(err, &rcode) && rcode.unknownEDNS() {
+		start = time.Now()
+		answer, err = g.try(s, g.newQuery(q, false), deadline)
+	}
+	if g.ctx.Err() == nil {
+		s.done(err, time.Since(start), g.cfg.Now())
+	}
+	answer.Server = s.addr.String()
+	return answer, err
+}
+
+// try sends one query over UDP, and again over TCP when the answer does not fit or the reply's case was changed.
+func (g *Group) try(s *server, x *query, deadline time.Time) (Answer, error) {
+	answer, err := g.exchangeUDP(s, x, g.tryDeadline(deadline))
+	if !errors.Is(err, errTruncated) && !errors.Is(err, errCase) {
+		return answer, err
+	}
+	x.exactCase = false // nobody off the path forges TCP, and a server that changes the case does so there too
+	answer, tcpErr := g.exchangeTCP(s, x, g.tryDeadline(deadline))
+	if tcpErr != nil {
+		return Answer{}, fmt.Errorf("%w; over TCP: %w", err, tcpErr)
+	}
+	return answer, nil
+}
+
+func (g *Group) tryDeadline(deadline time.Time) time.Time {
+	if try := time.Now().Add(g.cfg.TryTimeout); try.Before(deadline) {
+		return try
+	}
+	return deadline
+}
+
+// interruptible sets a connection's deadline and ends its reads and writes when the group closes. Call stop when done with it.
+func (g *Group) interruptible(conn net.Conn, deadline time.Time) (stop func() bool) {
+	conn.SetDeadline(deadline)
+	return context.AfterFunc(g.ctx, func() { conn.Close() })
+}
+
+// readOn says whether the socket is to be read further after this error of query.take: whatever was not the server's
+// answer must not keep the answer from being read.
+func readOn(err error) bool {
+	return errors.Is(err, errStranger) || errors.Is(err, errUnusable)
+}

@@ -1,0 +1,112 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// rounds is how often a server that keeps silent is asked: a datagram may have been lost. RFC 9520 §3.1 allows
+// three times in all.
+const rounds = 2
+
+// flight is one question under way, shared by all who ask it meanwhile.
+type flight struct {
+	done   chan struct{} // closed when answer and err stand
+	answer Answer
+	err    error
+}
+
+// Resolve asks the group's servers and returns the first usable answer, positive or negative. Identical questions share one
+// flight: a second query on the wire would double a forger's chances (RFC 5452 §5). A caller whose ctx ends leaves with
+// ctx's error, and the flight goes on for the others. When no server has an answer but one said SERVFAIL, that is the answer, with
+// TTL 0. The error is ErrOverloaded, ErrNoServers, ErrClosed, ctx's, a malformed question's, or a *FailedError.
+func (g *Group) Resolve(ctx context.Context, q Question) (Answer, error) {
+	f, err := g.join(q)
+	if err != nil {
+		return Answer{}, err
+	}
+	select {
+	case <-f.done:
+		return f.answer, f.err
+	case <-ctx.Done():
+		return Answer{}, fmt.Errorf("waiting for upstream group %q: %w", g.cfg.Name, ctx.Err())
+	}
+}
+
+// join finds the flight for a question or starts one.
+func (g *Group) join(q Question) (*flight, error) {
+	if len(g.servers) == 0 {
+		return nil, ErrNoServers
+	}
+	if err := q.check(); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil, ErrClosed
+	}
+	if f := g.flights[q]; f != nil {
+		return f, nil
+	}
+	if len(g.flights) >= g.cfg.MaxInFlight {
+		return nil, ErrOverloaded
+	}
+	f := &flight{done: make(chan struct{})}
+	g.flights[q] = f
+	g.work.Go(func() {
+		f.answer, f.err = g.fly(q)
+		g.mu.Lock()
+		delete(g.flights, q)
+		g.mu.Unlock()
+		close(f.done)
+	})
+	return f, nil
+}
+
+// fly asks one server after another until one answers, time is up, or the group closes; those that kept silent are asked
+// once more.
+func (g *Group) fly(q Question) (Answer, error) {
+	deadline := time.Now().Add(g.cfg.Timeout)
+	failures := make([]error, len(g.servers))
+	open := make([]bool, len(g.servers)) // still to be asked in this round
+	for round := range rounds {
+		for i := range open {
+			open[i] = round == 0 || errors.Is(failures[i], errSilent)
+		}
+		for i, ok := g.choose(open); ok; i, ok = g.choose(open) {
+			if !time.Now().Before(deadline) {
+				return g.failed(q, failures)
+			}
+			open[i] = false
+			answer, err := g.ask(g.servers[i], q, deadline)
+			if err == nil {
+				return answer, nil
+			}
+			if g.ctx.Err() != nil {
+				return Answer{}, ErrClosed
+			}
+			failures[i] = err
+		}
+	}
+	return g.failed(q, failures)
+}
+
+// failed is what a question comes to that no server answered: the SERVFAIL that one of them gave, or an error.
+func (g *Group) failed(q Question, failures []error) (Answer, error) {
+	e := &FailedError{Group: g.cfg.Name}
+	for i, err := range failures {
+		if err == nil {
+			continue // time was up before its turn
+		}
+		if rcode := rcodeError(0); errors.As(err, &rcode) && rcode == dns.RcodeServerFailure {
+			return servfail(q, g.servers[i].addr.String())
+		}
+		e.Failures = append(e.Failures, Failure{Server: g.servers[i].addr, Err: err})
+	}
+	return Answer{}, e
+}

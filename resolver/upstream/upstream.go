@@ -1,0 +1,143 @@
+// Package upstream forwards one question to a group of servers and brings back an answer fit to be kept: checked against
+// forgery (RFC 5452), stripped of what the question did not ask for, and packed.
+//
+// Nothing of the client's message is passed on: the query is built anew, with a fresh ID, source port and letter case.
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Defaults of Config. A client's stub gives up at about 5 s, so nothing may take longer in all.
+const (
+	DefaultTryTimeout  = 1200 * time.Millisecond
+	DefaultTimeout     = 5 * time.Second
+	DefaultMaxInFlight = 2000
+)
+
+// Config describes a group of servers that answer the same questions.
+type Config struct {
+	Name        string           // of the group, for display and errors
+	Servers     []netip.AddrPort // in order of preference
+	Trusted     bool             // the servers validate DNSSEC and the way to them is safe: their AD bit is passed on
+	TryTimeout  time.Duration    // how long one server may take; 0 is DefaultTryTimeout
+	Timeout     time.Duration    // how long a question may take in all; 0 is DefaultTimeout
+	MaxInFlight int              // questions under way at once; 0 is DefaultMaxInFlight
+	RandomCase  bool             // random letter case in the query's name, which the reply must repeat (0x20)
+	Now         func() time.Time // the clock that a server's bad standing runs by; nil is time.Now
+}
+
+// Question is what is asked.
+type Question struct {
+	Name        string // canonical wire form: length-prefixed labels, lower case, ending in the zero octet
+	Type, Class uint16
+	DO, CD      bool // want DNSSEC records (RFC 3225); do without the upstream's validation (RFC 4035 §3.2.2)
+}
+
+// Answer is a reply that may be kept and passed on. It is shared between callers: Msg must not be changed.
+type Answer struct {
+	Msg    []byte        // a whole message: ID 0, QR=1, the question in lower case, compressed, no OPT
+	TTL    time.Duration // how long it may be kept; 0 is not at all
+	AD     bool          // a trusted server says that it validated the answer
+	Server string        // which server gave it, for display
+}
+
+var (
+	// ErrOverloaded says that too many questions are under way: it is shed, not a failure of the name asked.
+	ErrOverloaded = errors.New("too many questions are waiting for the upstream servers")
+	// ErrNoServers says that the group is empty.
+	ErrNoServers = errors.New("no upstream server is configured; name at least one in the settings")
+	// ErrClosed says that the group is shutting down.
+	ErrClosed = errors.New("the upstream group is closed")
+)
+
+// FailedError says that no server of a group gave a usable answer.
+type FailedError struct {
+	Group    string
+	Failures []Failure // one for each server asked, in the group's order
+}
+
+// Failure is why one server's answer could not be had.
+type Failure struct {
+	Server netip.AddrPort
+	Err    error
+}
+
+func (e *FailedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "no server of upstream group %q gave an answer", e.Group)
+	for i, f := range e.Failures {
+		fmt.Fprintf(&b, "%s %s: %v", [2]string{":", ";"}[min(i, 1)], f.Server, f.Err)
+	}
+	return b.String()
+}
+
+// Unwrap returns every server's error.
+func (e *FailedError) Unwrap() []error {
+	errs := make([]error, len(e.Failures))
+	for i, f := range e.Failures {
+		errs[i] = f.Err
+	}
+	return errs
+}
+
+// Group forwards questions to its servers. Its methods may be called from any goroutine.
+type Group struct {
+	cfg     Config
+	servers []*server
+	random  *random
+
+	ctx    context.Context // ends at Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup // one for each flight
+
+	mu      sync.Mutex
+	closed  bool
+	flights map[Question]*flight
+}
+
+// New makes a group; zero fields of cfg get their defaults. Close it after use.
+func New(cfg Config) *Group {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.TryTimeout <= 0 {
+		cfg.TryTimeout = DefaultTryTimeout
+	}
+	if cfg.MaxInFlight <= 0 {
+		cfg.MaxInFlight = DefaultMaxInFlight
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	g := &Group{cfg: cfg, random: newRandom(), flights: map[Question]*flight{}}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	for _, addr := range cfg.Servers {
+		g.servers = append(g.servers, newServer(addr))
+	}
+	return g
+}
+
+// Close ends every question under way with ErrClosed and returns when nothing of the group runs any more.
+func (g *Group) Close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.cancel()
+	g.work.Wait()
+}
+
+// Servers returns how each server is doing, in the group's order.
+func (g *Group) Servers() []ServerStatus {
+	out := make([]ServerStatus, len(g.servers))
+	for i, s := range g.servers {
+		out[i] = s.status()
+	}
+	return out
+}
