@@ -1,0 +1,192 @@
+// Package settings is the YAML settings file of the daemon: its keys, their
+// defaults, their checks and their reference.
+//
+// What is fixed while the daemon runs or belongs to the machine (listeners,
+// upstreams, zones, folders) is here; the rules of the offices are not, they
+// live in the store and change through the admin socket.
+//
+// A key is one struct field: its tags name it (yaml), say what it is (doc),
+// bound it (min, max, oneof, required) and say whether a running daemon can
+// take a change of it (reload:"restart" = it cannot). The decoder, the checks,
+// [Reference], [Example] and [Changed] all read those tags, so that adding a
+// key means adding a field here and its value to [Default].
+package settings
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+	_ "time/tzdata" // town.timezone must load on a machine without a zoneinfo folder
+)
+
+// Settings is the whole file. The zero value is not usable: start from [Default].
+type Settings struct {
+	Town     Town      `yaml:"town" doc:"The town this resolver serves."`
+	Listen   []string  `yaml:"listen" doc:"Where to answer, over UDP and TCP: address:port, or :port for all addresses of the machine, in quotes." required:"true" reload:"restart"`
+	State    string    `yaml:"state" doc:"Folder of rules, requests and journal." def:"$STATE_DIRECTORY, else $XDG_STATE_HOME/usciere, else ~/.local/state/usciere" reload:"restart"`
+	Admin    Admin     `yaml:"admin" doc:"The admin socket and who may use it." reload:"restart"`
+	Upstream Upstream  `yaml:"upstream" doc:"The servers that are asked for granted names."`
+	Forwards []Forward `yaml:"forwards" doc:"Domains asked of servers of their own, for every office, before policy: Active Directory, the LAN's reverse zones."`
+	Zones    []Zone    `yaml:"zones" doc:"Local zones, answered with authority, from records written here or from a master file."`
+	Sinkhole Sinkhole  `yaml:"sinkhole" doc:"What a name that is not granted gets."`
+	Cache    Cache     `yaml:"cache" doc:"The answer cache, shared by all offices. Times are whole seconds." reload:"restart"`
+	TCP      TCP       `yaml:"tcp" doc:"Limits of DNS over TCP." reload:"restart"`
+	Log      Log       `yaml:"log" doc:"The daemon's own log, on standard error."`
+}
+
+// Town names the town and its networks.
+type Town struct {
+	Name     string         `yaml:"name" doc:"Its name, as notices and pages show it." required:"true"`
+	Timezone string         `yaml:"timezone" doc:"IANA name of the time zone of dates and schedules." required:"true"`
+	Site     []netip.Prefix `yaml:"site" doc:"The town's own networks; a source outside them is refused." required:"true"`
+}
+
+// Location is the time zone of the town. It is never nil: a name that does not
+// load, which Parse has already refused, counts as UTC.
+func (t Town) Location() *time.Location {
+	if loc, err := time.LoadLocation(t.Timezone); err == nil {
+		return loc
+	}
+	return time.UTC
+}
+
+// Admin is the admin socket: root and the members of Group may change, the
+// members of Viewers may read.
+type Admin struct {
+	Socket  string `yaml:"socket" doc:"Path of the Unix socket, at most 107 octets." def:"admin.sock in the state folder"`
+	Group   string `yaml:"group" doc:"Group whose members may change rules, beside root; empty: root only."`
+	Viewers string `yaml:"viewers" doc:"Group whose members may only read; empty: nobody."`
+}
+
+// Upstream is the group of servers behind the cache.
+type Upstream struct {
+	Servers    []netip.AddrPort `yaml:"servers" doc:"address or address:port, asked in this order." def:"the name servers of /etc/resolv.conf" example:"[10.0.0.53, \"10.0.0.54:5353\", \"[2001:db8::53]:53\"]"`
+	Trusted    bool             `yaml:"trusted" doc:"The servers validate DNSSEC and the path to them is safe: their AD flag is passed on."`
+	TryTimeout time.Duration    `yaml:"try_timeout" doc:"How long one server is waited for." min:"50ms" max:"10s"`
+	Timeout    time.Duration    `yaml:"timeout" doc:"How long a question may take in all; a workstation gives up after about 5s." min:"100ms" max:"30s"`
+	InFlight   int              `yaml:"in_flight" doc:"Questions on their way at once; more get SERVFAIL." min:"1" max:"50000"`
+	RandomCase bool             `yaml:"random_case" doc:"Mix the case of names asked (0x20), against forged replies."`
+}
+
+// Forward is a set of domains with servers of their own.
+type Forward struct {
+	Zones   []string         `yaml:"zones" doc:"The domains; each stands for itself and all below." required:"true" example:"[ad.comune.example.it, 20.10.in-addr.arpa]"`
+	Servers []netip.AddrPort `yaml:"servers" doc:"address or address:port, asked in this order." required:"true" example:"[10.20.0.10, 10.20.0.11]"`
+}
+
+// Zone is one local zone: exactly one of File and Records is set.
+type Zone struct {
+	Name    string       `yaml:"name" doc:"Origin of the zone." required:"true" example:"intranet.comune.example.it"`
+	File    string       `yaml:"file" doc:"Master file (RFC 1035 §5); a relative path starts at the settings file's folder. Either this or records."`
+	Records []string     `yaml:"records" doc:"Records in presentation format, relative to the origin. Either this or file." example:"[\"www A 10.20.0.80\", \"posta A 10.20.0.25\"]"`
+	Offices []Visibility `yaml:"offices" doc:"Offices that see the zone, as ids or as {office: id, from: date}; empty: every office. To the others it does not exist." example:"[anagrafe, {office: tributi, from: 2026-03-01}]"`
+}
+
+// Visibility opens a zone to one office, from a date on (R2).
+type Visibility struct {
+	Office string `yaml:"office" doc:"Id of the office." required:"true"`
+	From   Date   `yaml:"from" doc:"First day, YYYY-MM-DD, in the town's time zone." def:"at once"`
+}
+
+// Sinkhole is the answer to a name that is not granted.
+type Sinkhole struct {
+	Mode      string       `yaml:"mode" doc:"page leads to the block page; zero gives 0.0.0.0 and ::, which reach localhost on Linux." oneof:"page nxdomain nodata zero refused"`
+	Addresses []netip.Addr `yaml:"addresses" doc:"Addresses of the block page, at most 8." def:"the address the client asked" example:"[10.20.0.53]"`
+	Contact   string       `yaml:"contact" doc:"How to ask for a name, shown in the reply's EDE text (RFC 8914); at most 120 octets."`
+}
+
+// Cache bounds the answer cache and the TTLs it gives.
+type Cache struct {
+	Entries     int           `yaml:"entries" doc:"Answers kept." min:"100" max:"10000000"`
+	Memory      Size          `yaml:"memory" doc:"Memory of the answers kept, about." min:"1MiB" max:"64GiB"`
+	MinTTL      time.Duration `yaml:"min_ttl" doc:"Answers are kept at least this long." min:"0s" max:"1h"`
+	MaxTTL      time.Duration `yaml:"max_ttl" doc:"Answers are kept at most this long." min:"1s" max:"168h"`
+	NegativeTTL time.Duration `yaml:"negative_ttl" doc:"NXDOMAIN and NODATA are kept at most this long (RFC 2308 §5)." min:"1s" max:"3h"`
+	ClientTTL   time.Duration `yaml:"client_ttl" doc:"Workstations are told at most this: how long they may keep an answer after a change." min:"1s" max:"24h"`
+}
+
+// TCP bounds the TCP listeners.
+type TCP struct {
+	Connections int           `yaml:"connections" doc:"Connections at once." min:"1" max:"1000000"`
+	PerClient   int           `yaml:"per_client" doc:"Connections at once from one address." min:"1" max:"1000000"`
+	Idle        time.Duration `yaml:"idle" doc:"A connection that is silent this long is closed." min:"1s" max:"2m"`
+}
+
+// Log is the daemon's log.
+type Log struct {
+	Level  string `yaml:"level" doc:"Least level written." oneof:"debug info warn error"`
+	Format string `yaml:"format" doc:"Form of a line." oneof:"text json" reload:"restart"`
+}
+
+// Default is what an empty file means. State, Admin.Socket, Upstream.Servers
+// and Sinkhole.Addresses are empty in it: StateFolder, SocketPath,
+// MachineUpstreams and the address asked stand for them.
+func Default() Settings {
+	return Settings{
+		Town: Town{
+			Name:     "Comune",
+			Timezone: "Europe/Rome",
+			Site: []netip.Prefix{
+				netip.MustParsePrefix("127.0.0.0/8"),    // RFC 1122 §3.2.1.3
+				netip.MustParsePrefix("::1/128"),        // RFC 4291 §2.5.3
+				netip.MustParsePrefix("10.0.0.0/8"),     // RFC 1918 §3
+				netip.MustParsePrefix("172.16.0.0/12"),  // RFC 1918 §3
+				netip.MustParsePrefix("192.168.0.0/16"), // RFC 1918 §3
+				netip.MustParsePrefix("fc00::/7"),       // RFC 4193 §3.1
+			},
+		},
+		Listen: []string{":53"},
+		Admin:  Admin{Group: "usciere-admin", Viewers: "usciere-viewer"},
+		Upstream: Upstream{
+			TryTimeout: 1200 * time.Millisecond,
+			Timeout:    5 * time.Second,
+			InFlight:   2000,
+			RandomCase: true,
+		},
+		Sinkhole: Sinkhole{Mode: "page"},
+		Cache: Cache{
+			Entries:     100_000,
+			Memory:      64 * MiB,
+			MaxTTL:      24 * time.Hour,
+			NegativeTTL: time.Hour,
+			ClientTTL:   5 * time.Minute,
+		},
+		TCP: TCP{Connections: 2000, PerClient: 50, Idle: 10 * time.Second},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// Date is a day of the calendar, without a time zone. The zero Date is no date.
+type Date struct {
+	Year  int
+	Month time.Month
+	Day   int
+}
+
+// parseDate reads YYYY-MM-DD.
+func parseDate(text string) (Date, error) {
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil || t.Year() == 0 {
+		return Date{}, fmt.Errorf("%q is not a date: write YYYY-MM-DD", text)
+	}
+	return Date{t.Year(), t.Month(), t.Day()}, nil
+}
+
+// IsZero reports whether d is no date.
+func (d Date) IsZero() bool { return d == Date{} }
+
+// Start is the first instant of the day in loc; the zero time for no date.
+func (d Date) Start(loc *time.Location) time.Time {
+	if d.IsZero() {
+		return time.Time{}
+	}
+	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, loc)
+}
+
+// String is YYYY-MM-DD; empty for no date.
+func (d Date) String() string {
+	if d.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Day)
+}
