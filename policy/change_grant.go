@@ -1,0 +1,341 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// AddGrants writes an approved request and the grants that come of it (R5): names or services, to one subject, on paperwork.
+type AddGrants struct {
+	Subject
+	Names    []string `json:"names"` // domain rules, addresses of pages, or ids of services, as the letter has them
+	Channel  Channel  `json:"channel,omitempty"`
+	Types    []Type   `json:"types,omitempty"`
+	From     Moment   `json:"from,omitempty"`
+	Until    Moment   `json:"until,omitempty"`
+	Schedule Schedule `json:"schedule,omitempty"`
+
+	Protocol string `json:"protocol"`
+	Date     Moment `json:"date,omitempty"` // of the letter; today if empty
+	Seat     string `json:"seat,omitempty"` // that signed; the office's only manager's seat if empty
+	Reason   string `json:"reason"`
+}
+
+// Kind names the change in the journal.
+func (AddGrants) Kind() string { return "grant.add" }
+
+// GrantsAdded is what AddGrants made. Notes tell the person what was understood.
+type GrantsAdded struct {
+	Request *Request `json:"request"`
+	Grants  []*Grant `json:"grants"`
+	Notes   []string `json:"notes,omitempty"`
+}
+
+const maxNames = 10_000 // of one change
+
+func (c AddGrants) apply(e *edit) (made, error) {
+	if err := e.checkAllow(&c); err != nil {
+		return made{}, err
+	}
+	wanted, notes, err := e.understand(c)
+	if err != nil {
+		return made{}, err
+	}
+	q, err := e.paperwork(c, wanted)
+	if err != nil {
+		return made{}, err
+	}
+	out := GrantsAdded{Request: q, Notes: notes}
+	for _, g := range wanted {
+		g.Request = q.ID
+		if twin, ok := e.twin(&g); ok {
+			return made{}, conflict("see `usciere grant show "+twin.String()+"`", "%s already has %s: %s", g.Subject, g.Opens(), twin)
+		}
+		kept, err := e.putGrant(g)
+		if err != nil {
+			return made{}, err
+		}
+		out.Grants = append(out.Grants, kept)
+	}
+	return made{office: c.Office, request: q.Label(), body: out}, nil
+}
+
+// checkAllow checks whom and when; it fills in the date of the letter.
+func (e *edit) checkAllow(c *AddGrants) error {
+	given := 0
+	for _, is := range []bool{c.Office != "", c.Role != "", c.Everyone} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return invalid("give exactly one of --office, --role and --everyone", "whom is it for?")
+	}
+	if c.Office != "" {
+		if _, err := e.officeOf(c.Office); err != nil {
+			return err
+		}
+	}
+	if c.Role != "" && !c.Role.Restricted() {
+		return invalid("there is nothing to grant", "the role %s has no limits (R9)", c.Role)
+	}
+	if err := c.checkTerms(); err != nil {
+		return err
+	}
+	if len(c.Names) == 0 || len(c.Names) > maxNames {
+		return invalid("give 1 to 10000 of them", "%d addresses are asked for", len(c.Names))
+	}
+	if end := c.Until.End(e.town.Zone); c.Until != "" && !end.After(e.now) {
+		return invalid("give a day to come", "until %s is in the past", c.Until)
+	}
+	if c.From != "" && c.Until != "" && !c.From.Start(e.town.Zone).Before(c.Until.End(e.town.Zone)) {
+		return invalid("turn them round", "it would end (%s) before it begins (%s)", c.Until, c.From)
+	}
+	c.Types = sortTypes(slices.Clone(c.Types))
+	if err := e.checkDay(&c.Date); err != nil {
+		return err
+	}
+	if c.Date > e.today() {
+		return invalid("give the date of the letter with --date", "the letter's date %s is in the future", c.Date)
+	}
+	return nil
+}
+
+// checkTerms checks what compiling a condition relies on: a change may be made without JSON, which would have checked it.
+func (c *AddGrants) checkTerms() error {
+	for _, m := range []Moment{c.From, c.Until} {
+		if err := new(Moment).UnmarshalText([]byte(m)); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(c.Types, 0) {
+		return invalid("leave --types out to open them all", "0 is no record type")
+	}
+	if _, err := ParseSchedule(string(c.Schedule)); err != nil {
+		return err
+	}
+	return new(Channel).UnmarshalText([]byte(c.Channel))
+}
+
+// understand reads the names into grants without paperwork.
+func (e *edit) understand(c AddGrants) (wanted []Grant, notes []string, err error) {
+	seen := map[string]bool{}
+	for _, text := range c.Names {
+		g := Grant{Subject: c.Subject, Channel: c.Channel, Types: c.Types, From: c.From, Until: c.Until, Schedule: c.Schedule}
+		if sv, ok := e.Service(strings.TrimSpace(text)); ok {
+			if err := checkServiceGrant(sv, c.Subject, c.Channel); err != nil {
+				return nil, nil, err
+			}
+			g.Service, g.Channel = sv.ID, sv.Channel
+		} else {
+			rule, note, err := ParseRule(text)
+			if err != nil {
+				return nil, nil, err
+			}
+			if note != "" {
+				notes = append(notes, note)
+			}
+			if g.Channel == "" {
+				g.Channel = Web
+			}
+			if mail, _, base := mailBase([]byte(rule.Name), TypeA); mail {
+				domain := rule.Name[base:]
+				return nil, nil, invalid("`usciere allow "+domain.String()+" --channel mail` opens it", "%s belongs to the mail of %s: only a mail grant of that domain opens it (R3)", rule, domain)
+			}
+			g.Rule = &rule
+		}
+		if g.Channel == Mail && (c.Everyone || c.Role == Employee) {
+			return nil, nil, invalid("give --office, or --role server for the mail relay", "mail is granted office by office, to those that asked for it (R3)")
+		}
+		if seen[g.Opens()] {
+			continue // named twice in the letter
+		}
+		seen[g.Opens()] = true
+		wanted = append(wanted, g)
+	}
+	return wanted, notes, nil
+}
+
+func checkServiceGrant(sv *Service, to Subject, channel Channel) error {
+	if channel != "" && channel != sv.Channel {
+		return invalid("leave --channel out", "service %s is of the channel %s", sv.ID, sv.Channel)
+	}
+	if len(sv.Eligible) > 0 && !slices.Contains(sv.Eligible, to.Office) {
+		return invalid("see `usciere service show "+sv.ID+"`", "service %s is only for %s", sv.ID, strings.Join(sv.Eligible, ", "))
+	}
+	return nil
+}
+
+// paperwork finds or writes the request the grants rest on; what is missing is refused, naming the article (R5, R6).
+func (e *edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
+	if err := checkProtocol(c.Protocol); err != nil {
+		return nil, err
+	}
+	reason := strings.TrimSpace(c.Reason)
+	if err := checkText("the reason", reason, 4000); err != nil {
+		return nil, err
+	}
+	q, found, err := (Records{e.tx}).RequestOf(c.Protocol)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		if q.Office != c.Office {
+			return nil, conflict("check the number", "protocol %s is already the request of %s (%s)", c.Protocol, orIT(q.Office), q.Date)
+		}
+		if reason != "" && reason != q.Reason {
+			return nil, conflict("leave --reason out to add to it, or check the number", "protocol %s is already a request with other reasons: %q", c.Protocol, shorten(q.Reason))
+		}
+	} else {
+		if reason == "" {
+			return nil, invalid("give --reason with the reasons of the letter, in full (Art. 5 and 7)", "a request without reasons cannot be granted")
+		}
+		q = &Request{Protocol: c.Protocol, Date: c.Date, Office: c.Office, Reason: reason}
+		if c.Office != "" || c.Seat != "" {
+			if q.Seat, q.Holder, err = e.signer(c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, g := range wanted {
+		if g.Service != "" {
+			q.Services = append(slices.Clone(q.Services), g.Service)
+		}
+	}
+	for _, text := range c.Names {
+		if _, isService := e.Service(strings.TrimSpace(text)); !isService {
+			q.Addresses = append(q.Addresses, strings.TrimSpace(text))
+		}
+	}
+	return e.putRequest(*q)
+}
+
+func orIT(office string) string {
+	if office == "" {
+		return "the IT office"
+	}
+	return office
+}
+
+// signer is the seat whose holder signed the letter (R5): the one given, or the office's only manager's seat.
+func (e *edit) signer(c AddGrants) (seat, holder string, err error) {
+	id := c.Seat
+	if id == "" {
+		var managers []string
+		for _, s := range e.Seats() {
+			if s.Office == c.Office && !s.Role.Restricted() {
+				managers = append(managers, s.ID)
+			}
+		}
+		switch len(managers) {
+		case 0:
+			return "", "", invalid("enter it: `usciere seat add ID --office "+c.Office+" --role manager --holder \"NAME\"`; or name another with --seat",
+				"%s has no seat of a responsible manager, who must sign its requests (Art. 5)", c.Office)
+		case 1:
+			id = managers[0]
+		default:
+			return "", "", invalid("name it with --seat: "+strings.Join(managers, ", "), "%s has several seats: which one signed?", c.Office)
+		}
+	}
+	s, err := e.seatOf(id)
+	if err != nil {
+		return "", "", err
+	}
+	if s.Role.Restricted() {
+		return "", "", invalid("name the responsible manager's seat with --seat", "the seat %s is no manager's: it cannot sign a request (Art. 5)", id)
+	}
+	h, ok := s.HolderOn(c.Date)
+	if !ok {
+		return "", "", invalid("enter who held it with `usciere seat assign "+id+" --holder \"NAME\" --from DAY`, or give the letter's date with --date",
+			"nobody held the seat %s on %s to sign the letter", id, c.Date)
+	}
+	return id, h.Name, nil
+}
+
+func (e *edit) putRequest(q Request) (*Request, error) {
+	if q.ID == 0 {
+		n, err := e.tx.Next(TableRequests)
+		if err != nil {
+			return nil, err
+		}
+		q.ID, q.State, q.Decided, q.DecidedBy = RequestID(n), Approved, e.now.Truncate(time.Second), e.who.Name
+	}
+	q.Version = e.version
+	if q.Protocol != "" {
+		if err := e.tx.Put(TableProtocols, q.Protocol, q.ID); err != nil {
+			return nil, err
+		}
+	}
+	return &q, e.tx.Put(TableRequests, numberKey(uint64(q.ID)), &q)
+}
+
+func (e *edit) putGrant(g Grant) (*Grant, error) {
+	n, err := e.tx.Next(TableGrants)
+	if err != nil {
+		return nil, err
+	}
+	g.ID, g.Created, g.Version = GrantID(n), e.now.Truncate(time.Second), e.version
+	e.addGrant(&g)
+	if err := e.tx.Put(TableHoldings, subjectPrefix(g.Subject)+numberKey(n), nil); err != nil {
+		return nil, err
+	}
+	return &g, e.tx.Put(TableGrants, numberKey(n), &g)
+}
+
+// RevokeGrants ends grants at once.
+type RevokeGrants struct {
+	Based
+	Grants []GrantID `json:"grants"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Kind names the change in the journal.
+func (RevokeGrants) Kind() string { return "grant.revoke" }
+
+// GrantsRevoked is what RevokeGrants ended.
+type GrantsRevoked struct {
+	Grants []*Grant `json:"grants"`
+}
+
+func (c RevokeGrants) apply(e *edit) (made, error) {
+	if len(c.Grants) == 0 || len(c.Grants) > maxNames {
+		return made{}, invalid("name 1 to 10000 of them: g-17", "%d grants are to be revoked", len(c.Grants))
+	}
+	reason := strings.TrimSpace(c.Reason)
+	if err := checkText("the reason", reason, 4000); err != nil {
+		return made{}, err
+	}
+	var out GrantsRevoked
+	var office string
+	for _, id := range c.Grants {
+		g, err := (Records{e.tx}).Grant(id)
+		if err != nil {
+			return made{}, err
+		}
+		if err := c.check("grant "+id.String(), g.Version); err != nil {
+			return made{}, err
+		}
+		if g.Revoked != nil {
+			return made{}, conflict("", "grant %s was revoked on %s", id, DayOf(g.Revoked.At, e.town.Zone))
+		}
+		ended, err := e.revoke(g, reason)
+		if err != nil {
+			return made{}, err
+		}
+		out.Grants, office = append(out.Grants, ended), g.Office
+	}
+	return made{office: office, body: out}, nil
+}
+
+func (e *edit) revoke(g *Grant, reason string) (*Grant, error) {
+	e.dropGrant(g)
+	ended := *g
+	ended.Revoked = &Revocation{At: e.now.Truncate(time.Second), By: e.who.Name, Reason: reason}
+	ended.Version = e.version
+	n := uint64(g.ID)
+	if err := e.tx.Delete(TableHoldings, subjectPrefix(g.Subject)+numberKey(n)); err != nil {
+		return nil, err
+	}
+	return &ended, e.tx.Put(TableGrants, numberKey(n), &ended)
+}

@@ -1,0 +1,248 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// AddOffice makes an office.
+type AddOffice struct {
+	ID       string         `json:"id"`
+	Name     string         `json:"name"`
+	Mailbox  string         `json:"mailbox,omitempty"`
+	IPA      string         `json:"ipa,omitempty"`
+	Networks []netip.Prefix `json:"networks,omitempty"`
+	Sinkhole Mode           `json:"sinkhole,omitempty"`
+}
+
+// Kind names the change in the journal.
+func (AddOffice) Kind() string { return "office.add" }
+
+func (c AddOffice) apply(e *edit) (made, error) {
+	if err := checkID("an office", c.ID); err != nil {
+		return made{}, err
+	}
+	if old, ok := e.Office(c.ID); ok {
+		return made{}, conflict("choose another id, or change it with `usciere office rename`", "office %s is there already: %s", c.ID, old.Name)
+	}
+	o := Office{ID: c.ID, Name: c.Name, Mailbox: c.Mailbox, IPA: c.IPA, Networks: c.Networks, Sinkhole: c.Sinkhole}
+	if err := checkOffice(&o); err != nil {
+		return made{}, err
+	}
+	e.setOffice(&o)
+	for i, p := range c.Networks {
+		if slices.Contains(c.Networks[:i], p) {
+			return made{}, invalid("name it once", "%s is named twice", p)
+		}
+		if err := e.claim(p, c.ID); err != nil {
+			return made{}, err
+		}
+		e.setNetwork(p, c.ID)
+	}
+	out, err := e.putOffice(o)
+	return made{office: c.ID, body: out}, err
+}
+
+func checkOffice(o *Office) error {
+	if o.Name = strings.TrimSpace(o.Name); o.Name == "" {
+		return invalid("give its name with --name", "an office needs a name that people know it by")
+	}
+	if err := checkText("the name", o.Name, 200); err != nil {
+		return err
+	}
+	if err := checkText("the IPA code", o.IPA, 60); err != nil {
+		return err
+	}
+	return checkMailbox(o.Mailbox)
+}
+
+// claim checks that a prefix can be given to the office.
+func (e *edit) claim(p netip.Prefix, office string) error {
+	if !p.IsValid() {
+		return invalid("write it as 10.20.1.0/24 or 2001:db8:20:1::/64", "a network is not valid")
+	}
+	if p.Addr().Is4In6() {
+		return invalid("write it as an IPv4 prefix", "%s is an IPv4 prefix in IPv6 clothes", p)
+	}
+	if m := p.Masked(); m != p {
+		return invalid("write "+m.String(), "%s has bits set beyond its length", p)
+	}
+	if n, ok := e.networks.Get(p); ok {
+		owner := e.byNumber[n-1].ID
+		if owner == office {
+			return conflict("", "%s belongs to %s already", p, owner)
+		}
+		hint := "first `usciere network remove " + p.String() + " --office " + owner + "`"
+		if p.Bits() < p.Addr().BitLen() {
+			hint = "a smaller prefix inside it is fine (" + netip.PrefixFrom(p.Addr(), p.Bits()+1).String() + "); or " + hint
+		}
+		return conflict(hint, "%s belongs to %s", p, owner)
+	}
+	if !e.insideSite(p) {
+		return invalid("add it to town.site in the settings first, and reload", "%s lies outside the site, where nobody is answered", p)
+	}
+	return nil
+}
+
+// ChangeOffice gives an office another name, mailbox, IPA code or sinkhole mode; what is nil stays.
+type ChangeOffice struct {
+	Based
+	ID       string  `json:"id"`
+	Name     *string `json:"name,omitempty"`
+	Mailbox  *string `json:"mailbox,omitempty"`
+	IPA      *string `json:"ipa,omitempty"`
+	Sinkhole *Mode   `json:"sinkhole,omitempty"`
+}
+
+// Kind names the change in the journal.
+func (ChangeOffice) Kind() string { return "office.change" }
+
+func (c ChangeOffice) apply(e *edit) (made, error) {
+	old, err := e.officeOf(c.ID)
+	if err != nil {
+		return made{}, err
+	}
+	if err := c.check("office "+c.ID, old.Version); err != nil {
+		return made{}, err
+	}
+	o := *old
+	setIf(&o.Name, c.Name)
+	setIf(&o.Mailbox, c.Mailbox)
+	setIf(&o.IPA, c.IPA)
+	setIf(&o.Sinkhole, c.Sinkhole)
+	if err := checkOffice(&o); err != nil {
+		return made{}, err
+	}
+	out, err := e.putOffice(o)
+	return made{office: c.ID, body: out}, err
+}
+
+func setIf[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// RemoveOffice takes an office out. It is refused while the office has hosts, seats or grants, unless All is set: then they
+// go with it, the grants as revoked.
+type RemoveOffice struct {
+	Based
+	ID  string `json:"id"`
+	All bool   `json:"all,omitempty"`
+}
+
+// Kind names the change in the journal.
+func (RemoveOffice) Kind() string { return "office.remove" }
+
+func (c RemoveOffice) apply(e *edit) (made, error) {
+	old, err := e.officeOf(c.ID)
+	if err != nil {
+		return made{}, err
+	}
+	if err := c.check("office "+c.ID, old.Version); err != nil {
+		return made{}, err
+	}
+	var grants []*Grant
+	err = (Records{e.tx}).EachGrantOf(Subject{Office: c.ID}, func(g *Grant) bool { grants = append(grants, g); return true })
+	if err != nil {
+		return made{}, err
+	}
+	seats, hosts := e.belongings(c.ID)
+	if !c.All && len(grants)+len(seats)+len(hosts) > 0 {
+		return made{}, conflict("remove these first, or repeat with --all to end them with the office",
+			"%s still has %d grants, %d seats and %d hosts", c.ID, len(grants), len(seats), len(hosts))
+	}
+	for _, g := range grants {
+		if _, err := e.revoke(g, "the office was removed"); err != nil {
+			return made{}, err
+		}
+	}
+	for _, s := range seats {
+		if err := e.removeSeat(s); err != nil {
+			return made{}, err
+		}
+	}
+	for _, h := range hosts {
+		if err := e.deleteHost(h); err != nil {
+			return made{}, err
+		}
+	}
+	for _, p := range old.Networks {
+		e.dropNetwork(p)
+	}
+	e.dropOffice(c.ID)
+	return made{office: c.ID, body: old}, e.tx.Delete(TableOffices, c.ID)
+}
+
+// belongings are the seats of an office and the hosts entered in it by themselves.
+func (e *edit) belongings(office string) (seats []*Seat, hosts []netip.Addr) {
+	for _, s := range e.Seats() {
+		if s.Office == office {
+			seats = append(seats, s)
+		}
+	}
+	for _, h := range e.Hosts() {
+		if h.Office == office {
+			hosts = append(hosts, h.Addr)
+		}
+	}
+	return seats, hosts
+}
+
+// AddNetwork gives a prefix to an office.
+type AddNetwork struct {
+	Based
+	Office  string       `json:"office"`
+	Network netip.Prefix `json:"network"`
+}
+
+// Kind names the change in the journal.
+func (AddNetwork) Kind() string { return "network.add" }
+
+func (c AddNetwork) apply(e *edit) (made, error) {
+	old, err := e.officeOf(c.Office)
+	if err != nil {
+		return made{}, err
+	}
+	if err := c.check("office "+c.Office, old.Version); err != nil {
+		return made{}, err
+	}
+	if err := e.claim(c.Network, c.Office); err != nil {
+		return made{}, err
+	}
+	e.setNetwork(c.Network, c.Office)
+	o := *old
+	o.Networks = append(slices.Clone(o.Networks), c.Network)
+	out, err := e.putOffice(o)
+	return made{office: c.Office, body: out}, err
+}
+
+// RemoveNetwork takes a prefix from an office.
+type RemoveNetwork struct {
+	Based
+	Office  string       `json:"office"`
+	Network netip.Prefix `json:"network"`
+}
+
+// Kind names the change in the journal.
+func (RemoveNetwork) Kind() string { return "network.remove" }
+
+func (c RemoveNetwork) apply(e *edit) (made, error) {
+	old, err := e.officeOf(c.Office)
+	if err != nil {
+		return made{}, err
+	}
+	if err := c.check("office "+c.Office, old.Version); err != nil {
+		return made{}, err
+	}
+	i := slices.Index(old.Networks, c.Network)
+	if i < 0 {
+		return made{}, notFound("see `usciere network list`", "%s does not belong to %s", c.Network, c.Office)
+	}
+	e.dropNetwork(c.Network)
+	o := *old
+	o.Networks = slices.Delete(slices.Clone(o.Networks), i, i+1)
+	out, err := e.putOffice(o)
+	return made{office: c.Office, body: out}, err
+}

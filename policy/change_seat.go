@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// AddSeat makes a seat, with its first holder and workstations if they are given.
+type AddSeat struct {
+	ID      string       `json:"id"`
+	Name    string       `json:"name,omitempty"`
+	Office  string       `json:"office"`
+	Role    Role         `json:"role,omitempty"` // Manager if empty
+	Mailbox string       `json:"mailbox,omitempty"`
+	Holder  string       `json:"holder,omitempty"`
+	From    Moment       `json:"from,omitempty"` // today if empty
+	Hosts   []netip.Addr `json:"hosts,omitempty"`
+}
+
+// Kind names the change in the journal.
+func (AddSeat) Kind() string { return "seat.add" }
+
+// Seated is what a change of a seat leaves: the seat and its workstations.
+type Seated struct {
+	Seat  *Seat   `json:"seat"`
+	Hosts []*Host `json:"hosts,omitempty"`
+}
+
+func (c AddSeat) apply(e *edit) (made, error) {
+	if err := checkID("a seat", c.ID); err != nil {
+		return made{}, err
+	}
+	if _, ok := e.Seat(c.ID); ok {
+		return made{}, conflict("to give it to somebody else: `usciere seat assign "+c.ID+"`", "seat %s is there already", c.ID)
+	}
+	if _, err := e.officeOf(c.Office); err != nil {
+		return made{}, err
+	}
+	s := Seat{ID: c.ID, Name: strings.TrimSpace(c.Name), Office: c.Office, Role: c.Role, Mailbox: c.Mailbox}
+	if s.Role == "" {
+		s.Role = Manager
+	}
+	if s.Role == Server {
+		return made{}, invalid("enter the machine with `usciere host add ADDR --role server`", "a seat is held by a person: it cannot be a server")
+	}
+	if err := checkText("the name", s.Name, 200); err != nil {
+		return made{}, err
+	}
+	if err := checkMailbox(s.Mailbox); err != nil {
+		return made{}, err
+	}
+	if err := e.checkDay(&c.From); err != nil {
+		return made{}, err
+	}
+	if holder := strings.TrimSpace(c.Holder); holder != "" {
+		if err := checkText("the holder's name", holder, 200); err != nil {
+			return made{}, err
+		}
+		s.Holders = []Holder{{Name: holder, From: c.From}}
+	}
+	seat, err := e.putSeat(s)
+	if err != nil {
+		return made{}, err
+	}
+	for _, addr := range c.Hosts {
+		if err := e.bind(addr, seat, c.From); err != nil {
+			return made{}, err
+		}
+	}
+	return made{office: c.Office, body: Seated{seat, e.hostsOf(c.ID)}}, nil
+}
+
+// checkDay fills in today and refuses what is no day.
+func (e *edit) checkDay(day *Moment) error {
+	if *day == "" {
+		*day = e.today()
+	}
+	_, err := ParseDay(string(*day))
+	return err
+}
+
+// AssignSeat gives a seat to a holder from a day on (R12). No grant changes. With Hosts, the seat's workstations are these
+// from that day; without, they stay.
+type AssignSeat struct {
+	Based
+	Seat   string       `json:"seat"`
+	Holder string       `json:"holder,omitempty"` // empty, with Vacant: nobody
+	Vacant bool         `json:"vacant,omitempty"`
+	From   Moment       `json:"from,omitempty"` // today if empty
+	Hosts  []netip.Addr `json:"hosts,omitempty"`
+}
+
+// Kind names the change in the journal.
+func (AssignSeat) Kind() string { return "seat.assign" }
+
+func (c AssignSeat) apply(e *edit) (made, error) {
+	old, err := e.seatOf(c.Seat)
+	if err != nil {
+		return made{}, err
+	}
+	if err := c.check("seat "+c.Seat, old.Version); err != nil {
+		return made{}, err
+	}
+	holder := strings.TrimSpace(c.Holder)
+	if (holder == "") != c.Vacant {
+		return made{}, invalid("give --holder \"NAME\", or --vacant", "who is to hold %s?", c.Seat)
+	}
+	if err := checkText("the holder's name", holder, 200); err != nil {
+		return made{}, err
+	}
+	if err := e.checkDay(&c.From); err != nil {
+		return made{}, err
+	}
+	s := *old
+	if s.Holders, err = succeed(old.Holders, holder, c.From); err != nil {
+		return made{}, err
+	}
+	seat, err := e.putSeat(s)
+	if err != nil {
+		return made{}, err
+	}
+	if len(c.Hosts) > 0 {
+		if err := e.moveHosts(seat, c.Hosts, c.From); err != nil {
+			return made{}, err
+		}
+	}
+	return made{office: s.Office, body: Seated{seat, e.hostsOf(c.Seat)}}, nil
+}
+
+// succeed ends the last holder the day before and adds the new one; the empty name adds nobody.
+func succeed(holders []Holder, name string, from Moment) ([]Holder, error) {
+	holders = slices.Clone(holders)
+	if n := len(holders); n > 0 {
+		last := &holders[n-1]
+		if from <= last.From {
+			return nil, conflict("give a later day with --from", "%s holds the seat from %s", last.Name, last.From)
+		}
+		if last.Until == "" || from <= last.Until {
+			last.Until = from.DayBefore()
+		}
+	}
+	if name != "" {
+		holders = append(holders, Holder{Name: name, From: from})
+	}
+	return holders, nil
+}
+
+// RemoveSeat takes a seat out, and with it the bindings of its workstations.
+type RemoveSeat struct {
+	Based
+	Seat string `json:"seat"`
+}
+
+// Kind names the change in the journal.
+func (RemoveSeat) Kind() string { return "seat.remove" }
+
+func (c RemoveSeat) apply(e *edit) (made, error) {
+	old, err := e.seatOf(c.Seat)
+	if err != nil {
+		return made{}, err
+	}
+	if err := c.check("seat "+c.Seat, old.Version); err != nil {
+		return made{}, err
+	}
+	return made{office: old.Office, body: old}, e.removeSeat(old)
+}
+
+func (e *edit) removeSeat(s *Seat) error {
+	for _, h := range e.hostsOf(s.ID) {
+		next := *h
+		next.Seats = slices.DeleteFunc(slices.Clone(h.Seats), func(b Binding) bool { return b.Seat == s.ID })
+		if err := e.keepHost(next); err != nil {
+			return err
+		}
+	}
+	e.dropSeat(s.ID)
+	return e.tx.Delete(TableSeats, s.ID)
+}

@@ -1,0 +1,228 @@
+package policy
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// The methods of this file make the next snapshot: they work on a fork that no reader has yet, and replace what they touch
+// instead of writing into what the fork shares with its origin.
+
+func (s *Snapshot) fork() *Snapshot {
+	next := *s
+	return &next
+}
+
+// setOffice adds an office or replaces its record; networks are kept apart.
+func (s *Snapshot) setOffice(record *Office) {
+	next := &office{Office: record}
+	s.byNumber = slices.Clone(s.byNumber)
+	if old, ok := s.offices[record.ID]; ok {
+		next.number, next.holds = old.number, old.holds
+		s.byNumber[next.number-1] = next
+	} else {
+		s.byNumber = append(s.byNumber, next)
+		next.number = uint32(len(s.byNumber))
+	}
+	s.offices = maps.Clone(s.offices)
+	s.offices[record.ID] = next
+}
+
+// dropOffice takes an office out; its networks, hosts, seats and grants are gone before.
+func (s *Snapshot) dropOffice(id string) {
+	s.byNumber = slices.Clone(s.byNumber)
+	s.byNumber[s.offices[id].number-1] = nil
+	s.offices = maps.Clone(s.offices)
+	delete(s.offices, id)
+}
+
+func (s *Snapshot) setNetwork(p netip.Prefix, officeID string) {
+	s.networks = s.networks.InsertPersist(p, s.offices[officeID].number)
+}
+
+func (s *Snapshot) dropNetwork(p netip.Prefix) { s.networks = s.networks.DeletePersist(p) }
+
+func (s *Snapshot) setSeat(record *Seat) {
+	s.seats = maps.Clone(s.seats)
+	s.seats[record.ID] = record
+}
+
+func (s *Snapshot) dropSeat(id string) {
+	s.seats = maps.Clone(s.seats)
+	delete(s.seats, id)
+}
+
+// setHost adds or replaces a host; the seats it is bound to and its office are there already.
+func (s *Snapshot) setHost(record *Host) {
+	m := &machine{Host: record}
+	if record.Office != "" {
+		m.office = s.offices[record.Office].number
+	}
+	for _, b := range record.Seats {
+		seat := s.seats[b.Seat]
+		m.bound = append(m.bound, boundSeat{spanOf(b.From, b.Until, s.town.Zone), seat.ID, s.offices[seat.Office].number, seat.Role})
+	}
+	s.hosts = s.hosts.InsertPersist(hostPrefix(record.Addr), m)
+}
+
+func (s *Snapshot) dropHost(addr netip.Addr) { s.hosts = s.hosts.DeletePersist(hostPrefix(addr)) }
+
+// setService adds a service or replaces its rules.
+func (s *Snapshot) setService(record *Service) {
+	next := &service{Service: record}
+	s.servicen = slices.Clone(s.servicen)
+	if old, ok := s.services[record.ID]; ok {
+		next.number, next.used = old.number, old.used
+		s.servicen[next.number-1] = next
+		s.eachServiceEntry(old, func(e entry) { s.rules = s.rules.without(e) })
+	} else {
+		s.servicen = append(s.servicen, next)
+		next.number = uint32(len(s.servicen))
+	}
+	s.eachServiceEntry(next, func(e entry) { s.rules = s.rules.with(e) })
+	s.services = maps.Clone(s.services)
+	s.services[record.ID] = next
+}
+
+// dropService takes out a service that nobody is granted.
+func (s *Snapshot) dropService(id string) {
+	old := s.services[id]
+	s.eachServiceEntry(old, func(e entry) { s.rules = s.rules.without(e) })
+	s.servicen = slices.Clone(s.servicen)
+	s.servicen[old.number-1] = nil
+	s.services = maps.Clone(s.services)
+	delete(s.services, id)
+}
+
+// countUse notes that a service has n more grants.
+func (s *Snapshot) countUse(id string, n int) {
+	next := *s.services[id]
+	next.used += n
+	s.servicen = slices.Clone(s.servicen)
+	s.servicen[next.number-1] = &next
+	s.services = maps.Clone(s.services)
+	s.services[id] = &next
+}
+
+func (s *Snapshot) addGrant(g *Grant) {
+	s.grants++
+	cond := s.condition(g.terms())
+	if g.Rule != nil {
+		eachEntry(*g.Rule, s.owner(g.Subject), uint32(g.ID), cond, func(e entry) { s.rules = s.rules.with(e) })
+		return
+	}
+	h := held{s.services[g.Service].number, uint32(g.ID), cond}
+	s.changeHoldings(g.Subject, func(all holdings) holdings {
+		i, _ := slices.BinarySearchFunc(all, h, held.order)
+		return slices.Insert(slices.Clone(all), i, h)
+	})
+	s.countUse(g.Service, 1)
+}
+
+func (s *Snapshot) dropGrant(g *Grant) {
+	s.grants--
+	cond := s.condition(g.terms())
+	if g.Rule != nil {
+		eachEntry(*g.Rule, s.owner(g.Subject), uint32(g.ID), cond, func(e entry) { s.rules = s.rules.without(e) })
+		return
+	}
+	h := held{s.services[g.Service].number, uint32(g.ID), cond}
+	s.changeHoldings(g.Subject, func(all holdings) holdings {
+		return slices.DeleteFunc(slices.Clone(all), func(o held) bool { return o == h })
+	})
+	s.countUse(g.Service, -1)
+}
+
+// twin is a grant with the same subject, rule or service, and terms, if there is one.
+func (s *Snapshot) twin(g *Grant) (GrantID, bool) {
+	i := slices.IndexFunc(s.conds, func(c condition) bool { return c.terms == g.terms() })
+	if i < 0 {
+		return 0, false
+	}
+	if g.Rule != nil {
+		hi, lo := nameHash([]byte(g.Rule.Name))
+		for _, e := range of(s.rules.find(hi, lo), s.owner(g.Subject)) {
+			if e.cond == uint32(i) && i != int(isAncestor) {
+				return GrantID(e.grant), true
+			}
+		}
+		return 0, false
+	}
+	for _, h := range s.holdings(g.Subject).of(s.services[g.Service].number) {
+		if h.cond == uint32(i) {
+			return GrantID(h.grant), true
+		}
+	}
+	return 0, false
+}
+
+func (s *Snapshot) holdings(to Subject) holdings {
+	switch {
+	case to.Everyone:
+		return s.everyone
+	case to.Role != "":
+		return s.roles[to.Role.number()]
+	default:
+		return s.offices[to.Office].holds
+	}
+}
+
+func (s *Snapshot) changeHoldings(to Subject, change func(holdings) holdings) {
+	all := change(s.holdings(to))
+	switch {
+	case to.Everyone:
+		s.everyone = all
+	case to.Role != "":
+		s.roles[to.Role.number()] = all
+	default:
+		next := *s.offices[to.Office]
+		next.holds = all
+		s.byNumber = slices.Clone(s.byNumber)
+		s.byNumber[next.number-1] = &next
+		s.offices = maps.Clone(s.offices)
+		s.offices[to.Office] = &next
+	}
+}
+
+func (s *Snapshot) owner(to Subject) owner {
+	switch {
+	case to.Everyone:
+		return everyone
+	case to.Role != "":
+		return ownerRole | owner(to.Role.number())
+	default:
+		return ownerOffice | owner(s.offices[to.Office].number)
+	}
+}
+
+// condition is the place of these terms in conds, where they are added if they are new. Readers of an older snapshot never
+// look past its own length.
+func (s *Snapshot) condition(t terms) uint32 {
+	for i := 1; i < len(s.conds); i++ {
+		if s.conds[i].terms == t {
+			return uint32(i)
+		}
+	}
+	s.conds = append(s.conds, t.compile(s.town.Zone))
+	return uint32(len(s.conds) - 1)
+}
+
+// eachEntry gives the entries of a rule: its own, and a mark at each name above it down to two labels, below which Exists
+// needs none.
+func eachEntry(r Rule, who owner, grant, cond uint32, do func(entry)) {
+	hi, lo := nameHash([]byte(r.Name))
+	do(entry{hi, lo, who, grant, cond})
+	for n := r.Name.Parent(); n.Labels() >= 2; n = n.Parent() {
+		hi, lo := nameHash([]byte(n))
+		do(entry{hi, lo, who, 1, isAncestor})
+	}
+}
+
+func (s *Snapshot) eachServiceEntry(sv *service, do func(entry)) {
+	for _, r := range sv.Rules {
+		t := termsOf(r.Rule.Kind, Web, nil)
+		t.mail = sv.Channel == Mail
+		eachEntry(r.Rule, ownerKind|owner(sv.number), 0, s.condition(t), do)
+	}
+}

@@ -1,0 +1,66 @@
+package policy
+
+import "time"
+
+// The methods of this file say what an explanation wants to know beyond the verdict.
+
+// Nearby are up to max grants by which somebody else's workstation may ask the name at that time: the best one of each
+// office, in order of their ids, each grant once.
+func (s *Snapshot) Nearby(name []byte, t Type, at time.Time, max int) []Verdict {
+	var out []Verdict
+	seen := map[GrantID]bool{}
+	for _, role := range []Role{Employee, Server} {
+		for _, o := range s.Offices() {
+			if len(out) == max {
+				return out
+			}
+			c, _ := s.Employee(o.ID)
+			c.Role = role
+			if v := s.Decide(&c, name, t, at); v.Reason == Granted && !seen[v.Grant] {
+				seen[v.Grant] = true
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// Dormant is a grant of the client that covers the name on its channel, whatever its types, dates and timetable: when the
+// name is sinkholed, one of these is why.
+func (s *Snapshot) Dormant(c *Client, name []byte, t Type) (GrantID, bool) {
+	if c.number == 0 {
+		return 0, false
+	}
+	mail, labels, _ := mailBase(name, t)
+	subjects := s.subjects(c)
+	for off, depth := 0, 0; name[off] != 0; depth++ {
+		q := question{t: t, mail: mail, depth: depth, domain: depth - labels}
+		hi, lo := nameHash(name[off:])
+		entries := s.rules.find(hi, lo)
+		for i := range subjects {
+			for _, e := range of(entries, subjects[i].owner) {
+				if e.cond != isAncestor && s.conds[e.cond].fits(q) {
+					return GrantID(e.grant), true
+				}
+			}
+		}
+		for _, e := range services(entries) {
+			if e.cond == isAncestor || !s.conds[e.cond].fits(q) {
+				continue
+			}
+			for i := range subjects {
+				if held := subjects[i].of(uint32(e.owner &^ ownerKind)); len(held) > 0 {
+					return GrantID(held[0].grant), true
+				}
+			}
+		}
+		off += 1 + int(name[off])
+	}
+	return 0, false
+}
+
+// MailDomain is the domain whose mail a question belongs to (R3): a grant of the mail channel on it opens the name.
+func MailDomain(name []byte, t Type) (Name, bool) {
+	mail, _, base := mailBase(name, t)
+	return Name(name[base:]), mail
+}
