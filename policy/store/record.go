@@ -1,0 +1,90 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"hash/crc32"
+	"strconv"
+	"strings"
+
+	"go.etcd.io/bbolt"
+
+	"usciere/policy"
+)
+
+// A record is kept as a CRC-32C (four octets, big-endian) and its JSON. The sum is taken over the name of the table, the
+// key and the JSON, each of the first two followed by a zero octet, so that a record in a wrong place is found out too.
+const sumLength = 4
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var separator = []byte{0}
+
+// table is a table in a transaction.
+type table struct {
+	*bbolt.Bucket
+	name policy.Table
+	sum  uint32 // of the name and its zero octet
+}
+
+func newTable(name policy.Table, b *bbolt.Bucket) *table {
+	return &table{b, name, crc32.Checksum(append([]byte(name), 0), castagnoli)}
+}
+
+func (t *table) checksum(key, text []byte) uint32 {
+	sum := crc32.Update(t.sum, castagnoli, key)
+	sum = crc32.Update(sum, castagnoli, separator)
+	return crc32.Update(sum, castagnoli, text)
+}
+
+// encode returns the stored form of a record; nil becomes the JSON null.
+func (t *table) encode(key string, record any) ([]byte, error) {
+	text, err := marshal(record)
+	if err != nil {
+		return nil, err
+	}
+	value := binary.BigEndian.AppendUint32(make([]byte, 0, sumLength+len(text)), t.checksum([]byte(key), text))
+	return append(value, text...), nil
+}
+
+// marshal is json.Marshal without the escapes for HTML, which is made elsewhere.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// decode reads a stored record into a pointer. Nothing of value is referred to afterwards.
+func (t *table) decode(key, value []byte, into any) error {
+	err := errors.New("it is cut")
+	if len(value) > sumLength {
+		text := value[sumLength:]
+		if binary.BigEndian.Uint32(value) == t.checksum(key, text) {
+			err = json.Unmarshal(text, into)
+		} else {
+			err = errors.New("its checksum is wrong")
+		}
+	}
+	if err != nil {
+		return damaged("record %s of table %s: %w", showKey(string(key)), t.name, err)
+	}
+	return nil
+}
+
+// showKey is a key for people: a number that ends it is written in digits, its separator as a space.
+func showKey(key string) string {
+	text, number := "", key
+	if i := strings.LastIndexByte(key[:max(0, len(key)-8)], 0); i >= 0 && i == len(key)-9 {
+		text, number = key[:i]+" ", key[i+1:]
+	}
+	if len(number) != 8 || number[0] != 0 {
+		return strconv.QuoteToGraphic(key)
+	}
+	return strconv.QuoteToGraphic(text + strconv.FormatUint(binary.BigEndian.Uint64([]byte(number)), 10))
+}
