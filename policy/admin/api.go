@@ -1,0 +1,243 @@
+package admin
+
+import (
+	"net/netip"
+	"time"
+
+	"usciere/policy"
+	"usciere/policy/journal"
+)
+
+// Status is how the daemon is.
+type Status struct {
+	Version  string        `json:"version"` // of the program
+	Started  time.Time     `json:"started"`
+	Uptime   int64         `json:"uptime_s"`
+	Daemon   Daemon        `json:"daemon"`
+	Rules    policy.Counts `json:"rules"`
+	Journal  journal.Head  `json:"journal"` // its newest entry; the sequence number is the version of the rules
+	Counters Counters      `json:"counters"`
+	You      You           `json:"you"`
+}
+
+// You is whom the daemon takes the peer for.
+type You struct {
+	Name   string `json:"name"`
+	UID    uint32 `json:"uid"`
+	Permit string `json:"permit"` // read or change
+}
+
+// Daemon is what a daemon says of itself.
+type Daemon struct {
+	Town     string   `json:"town,omitempty"`
+	Listen   []string `json:"listen,omitempty"`
+	Socket   string   `json:"socket,omitempty"`
+	State    string   `json:"state,omitempty"`    // folder
+	Config   string   `json:"config,omitempty"`   // settings file
+	Problems []string `json:"problems,omitempty"` // what an administrator should look at
+}
+
+// Counters are what became of the questions since start; each is counted once.
+type Counters struct {
+	Dropped   uint64 `json:"dropped"`   // left without a reply
+	Malformed uint64 `json:"malformed"` // answered with an error
+	Refused   uint64 `json:"refused"`   // from outside the site, or without recursion desired
+	Local     uint64 `json:"local"`     // from a local zone or a special name
+	Sinkholed uint64 `json:"sinkholed"`
+	Allowed   uint64 `json:"allowed"` // from the cache or upstream
+
+	Replies  uint64 `json:"replies"`
+	Failures uint64 `json:"failures"` // no upstream server answered
+	Shed     uint64 `json:"shed"`     // too much was under way
+}
+
+// OfficeList are all offices, by id.
+type OfficeList struct {
+	Offices []*policy.Office `json:"offices"`
+}
+
+// OfficeDetails are an office and what belongs to it.
+type OfficeDetails struct {
+	Office *policy.Office `json:"office"`
+	Grants int            `json:"grants"` // not revoked
+	Seats  []*policy.Seat `json:"seats"`
+	Hosts  []*policy.Host `json:"hosts"`
+}
+
+// NetworkList are the networks of all offices, by address.
+type NetworkList struct {
+	Networks []Network `json:"networks"`
+}
+
+// Network is a prefix and whose it is.
+type Network struct {
+	Network netip.Prefix `json:"network"`
+	Office  string       `json:"office"`
+	Outside bool         `json:"outside_site,omitempty"` // nobody in it is answered
+}
+
+// HostList are all hosts, by address.
+type HostList struct {
+	Hosts []*policy.Host `json:"hosts"`
+}
+
+// SeatList are all seats, by id.
+type SeatList struct {
+	Seats []SeatToday `json:"seats"`
+}
+
+// SeatToday is a seat, who holds it today, and its workstations of today.
+type SeatToday struct {
+	*policy.Seat
+	Holder string       `json:"holder,omitempty"`
+	Hosts  []netip.Addr `json:"hosts,omitempty"`
+}
+
+// SeatHistory is who held a seat when, and on which workstations.
+type SeatHistory struct {
+	Seat  *policy.Seat   `json:"seat"`
+	Hosts []*policy.Host `json:"hosts"` // that are, were or will be bound to it
+}
+
+// ServiceList are all services, by id.
+type ServiceList struct {
+	Services []ServiceBrief `json:"services"`
+}
+
+// ServiceBrief is a service without its rules.
+type ServiceBrief struct {
+	ID       string         `json:"id"`
+	Title    string         `json:"title"`
+	Channel  policy.Channel `json:"channel"`
+	Rules    int            `json:"rules"`
+	Eligible []string       `json:"eligible,omitempty"`
+	Builtin  bool           `json:"builtin,omitempty"`
+	Version  uint64         `json:"version"`
+}
+
+// GrantState is whether a grant opens anything on a day.
+type GrantState string
+
+// The states of a grant.
+const (
+	InForce GrantState = "in force"
+	ToCome  GrantState = "to come"
+	Expired GrantState = "expired"
+	Revoked GrantState = "revoked"
+)
+
+// GrantFilter chooses grants; the empty one takes all that are in force or to come.
+type GrantFilter struct {
+	policy.Subject
+	Name  string         // a service, or a name that the grants cover
+	All   bool           // expired and revoked ones too
+	After policy.GrantID // those with a higher number
+	Limit int            // 1 to MaxGrants; 0: DefaultGrants
+}
+
+// How many grants a page has.
+const (
+	DefaultGrants = 100
+	MaxGrants     = 1000
+)
+
+// GrantList is one page of grants, by number.
+type GrantList struct {
+	Grants []GrantBrief   `json:"grants"`
+	Next   policy.GrantID `json:"next,omitempty"` // give it as after to see the next page
+}
+
+// GrantBrief is a grant, its state, and how its request is called.
+type GrantBrief struct {
+	Grant  *policy.Grant `json:"grant"`
+	State  GrantState    `json:"state"`
+	Letter string        `json:"letter"`
+}
+
+// GrantDetails are a grant, its state and the request it rests on.
+type GrantDetails struct {
+	Grant   *policy.Grant   `json:"grant"`
+	State   GrantState      `json:"state"`
+	Request *policy.Request `json:"request"`
+}
+
+// JournalPage are some entries of the journal, oldest first.
+type JournalPage struct {
+	Entries []journal.Entry `json:"entries"`
+	Next    uint64          `json:"next,omitempty"` // give it as from to see the next page
+}
+
+// How many entries of the journal a page has.
+const (
+	DefaultEntries = 20
+	MaxEntries     = 1000
+)
+
+// VerifyRequest asks for a check of the journal. With a head noted before, a cut or rewritten history is seen too.
+type VerifyRequest struct {
+	Head string `json:"head,omitempty"` // as journal.Head.String writes it
+}
+
+// Verification is what a check of the journal found.
+type Verification struct {
+	Sound   bool         `json:"sound"`
+	Entries int          `json:"entries"` // that are sound
+	Head    journal.Head `json:"head"`    // of these
+	Problem string       `json:"problem,omitempty"`
+}
+
+// CacheStats are the figures of the answer cache.
+type CacheStats struct {
+	Entries   int    `json:"entries"`
+	Bytes     int64  `json:"bytes"` // about
+	Hits      uint64 `json:"hits"`
+	Misses    uint64 `json:"misses"`
+	Puts      uint64 `json:"puts"`
+	Evictions uint64 `json:"evictions"`
+}
+
+// CachePage are the answers that the cache has to questions for a name.
+type CachePage struct {
+	Name    policy.Name  `json:"name"`
+	Entries []CacheEntry `json:"entries"`
+}
+
+// CacheEntry is one answer of the cache.
+type CacheEntry struct {
+	Type      policy.Type `json:"type"`
+	DO        bool        `json:"do,omitempty"` // asked with DNSSEC records
+	CD        bool        `json:"cd,omitempty"` // asked without validation
+	AD        bool        `json:"ad,omitempty"` // validated by a trusted upstream
+	From      string      `json:"from"`         // "upstream", or the forward
+	Rcode     string      `json:"rcode"`
+	Remaining uint32      `json:"remaining_s"`
+	Records   []string    `json:"records"` // of the answer section, in presentation form
+}
+
+// FlushRequest says what the cache is to forget: exactly one of the two.
+type FlushRequest struct {
+	Name string `json:"name,omitempty"`
+	All  bool   `json:"all,omitempty"`
+}
+
+// Flushed is how many answers the cache forgot.
+type Flushed struct {
+	Answers int `json:"answers"`
+}
+
+// UpstreamList are the servers that are asked.
+type UpstreamList struct {
+	Upstreams []Upstream `json:"upstreams"`
+}
+
+// Upstream is how one server is doing.
+type Upstream struct {
+	Group     string         `json:"group"` // "upstream", or the forward
+	Addr      netip.AddrPort `json:"addr"`
+	Queries   uint64         `json:"queries"`
+	Failures  uint64         `json:"failures"`
+	Dropped   uint64         `json:"dropped"` // messages that were not what was asked for
+	LastError string         `json:"last_error,omitempty"`
+	RTT       time.Duration  `json:"rtt_ns"` // of the last answer; 0: none
+	Silent    bool           `json:"silent"` // asked after the others for a while
+}

@@ -1,0 +1,298 @@
+package admin
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"usciere/policy"
+)
+
+// Judgement is where a question goes, and what decided.
+type Judgement struct {
+	Verdict policy.Verdict
+	Local   string      // "zone comune.demo.test", "forward ad.example", "special name localhost": decided before the verdict
+	Through string      // the name whose MX or SRV record pointed to the one asked, when that is why it is allowed
+	Mode    policy.Mode // how the name is answered if it is sinkholed
+}
+
+// Question is what an explanation is asked about: a name asked by a workstation, or by any employee's of an office.
+type Question struct {
+	Client netip.Addr // or:
+	Office string
+	Name   string
+	Type   string // A if empty
+	At     string // RFC 3339, or a day or minute by the town's clock; now if empty
+}
+
+// Explanation says whether a client may ask a name, and why.
+type Explanation struct {
+	Action  string      `json:"action"` // allow, local, sinkhole or refuse
+	Name    policy.Name `json:"name"`
+	Type    policy.Type `json:"type"`
+	At      time.Time   `json:"at"`
+	Client  string      `json:"client,omitempty"` // address
+	Office  string      `json:"office,omitempty"`
+	Called  string      `json:"office_name,omitempty"`
+	Network string      `json:"network,omitempty"` // by which the client is of the office; empty: by its own entry or its seat
+	Role    policy.Role `json:"role,omitempty"`
+	Seat    string      `json:"seat,omitempty"` // that the client is bound to
+	Holder  string      `json:"holder,omitempty"`
+	Why     string      `json:"why"`
+
+	Rule    string        `json:"rule,omitempty"`    // that allows
+	Service string        `json:"service,omitempty"` // whose rule it is
+	Grant   *policy.Grant `json:"grant,omitempty"`
+	Request *Paper        `json:"request,omitempty"` // that the grant rests on
+
+	Local   string      `json:"local,omitempty"`
+	Through string      `json:"through,omitempty"` // the name whose MX or SRV record points here
+	Mode    policy.Mode `json:"mode,omitempty"`    // of the sinkhole
+	Nearby  []Neighbour `json:"nearby,omitempty"`  // others that may ask the name
+	Hint    string      `json:"hint,omitempty"`    // the command that would allow it
+}
+
+// Paper is a request as an explanation shows it.
+type Paper struct {
+	ID       policy.RequestID `json:"id"`
+	Protocol string           `json:"protocol,omitempty"`
+	Date     policy.Moment    `json:"date"`
+	Label    string           `json:"label"`
+	Seat     string           `json:"seat,omitempty"` // that signed
+	SeatName string           `json:"seat_name,omitempty"`
+	Holder   string           `json:"holder,omitempty"` // who held it then
+	Since    policy.Moment    `json:"holder_since,omitempty"`
+	Reason   string           `json:"reason"`
+}
+
+// Neighbour is somebody else who may ask the name.
+type Neighbour struct {
+	Subject string         `json:"subject"`
+	Grant   policy.GrantID `json:"grant"`
+	Rule    string         `json:"rule"`
+	Service string         `json:"service,omitempty"`
+	Letter  string         `json:"letter"`
+}
+
+const maxNearby = 3
+
+func explain(c *call) (any, error) {
+	q, err := params(c.r, "client", "office", "name", "type", "at")
+	if err != nil {
+		return nil, err
+	}
+	name, typ, at, err := c.question(q)
+	if err != nil {
+		return nil, err
+	}
+	who, err := c.client(q, at)
+	if err != nil {
+		return nil, err
+	}
+	out := &Explanation{Name: name, Type: typ, At: at}
+	c.describe(out, &who)
+	verdict := c.rules.Decide(&who, []byte(name), typ, at)
+	if who.Inside {
+		j := c.cfg.Resolver.Explain(c.rules, &who, name, typ, at)
+		verdict, out.Local, out.Through, out.Mode = j.Verdict, j.Local, j.Through, j.Mode
+	}
+	if out.Local != "" {
+		out.Action, out.Why, out.Mode = "local", out.Local+" is answered before the rules", ""
+		return out, nil
+	}
+	out.Action = verdict.Action.String()
+	if verdict.Action != policy.Sinkhole {
+		out.Mode = ""
+	}
+	return out, c.cfg.Rules.View(func(r policy.Records) error { return c.reason(r, out, &who, verdict) })
+}
+
+func (c *call) question(q url.Values) (name policy.Name, typ policy.Type, at time.Time, err error) {
+	text := q.Get("name")
+	if strings.Contains(text, "://") {
+		rule, _, err := policy.ParseRule(text)
+		if err != nil {
+			return "", 0, at, err
+		}
+		text = rule.Name.String()
+	}
+	if name, err = parseName(text); err != nil {
+		return "", 0, at, err
+	}
+	typ = policy.TypeA
+	if text := q.Get("type"); text != "" {
+		if typ, err = policy.ParseType(text); err != nil {
+			return "", 0, at, err
+		}
+	}
+	at = c.now
+	if text := q.Get("at"); text != "" {
+		if at, err = time.Parse(time.RFC3339, text); err != nil {
+			m, err := policy.ParseMoment(text)
+			if err != nil {
+				return "", 0, at, err
+			}
+			at = m.Start(c.rules.Town().Zone)
+		}
+	}
+	return name, typ, at.In(c.rules.Town().Zone), nil
+}
+
+// client is who asks.
+func (c *call) client(q url.Values, at time.Time) (policy.Client, error) {
+	addr, office := q.Get("client"), q.Get("office")
+	if (addr == "") == (office == "") {
+		return policy.Client{}, invalid("give one of --client ADDR and --office ID", "who asks?")
+	}
+	if office != "" {
+		who, ok := c.rules.Employee(office)
+		if !ok {
+			return who, notFound("see `usciere office list`", "there is no office %q", office)
+		}
+		return who, nil
+	}
+	a, err := netip.ParseAddr(addr)
+	if err != nil {
+		return policy.Client{}, invalid("give the workstation's address, such as 10.20.1.9", fmt.Sprintf("%q is no address", addr))
+	}
+	return c.rules.Who(a, at), nil
+}
+
+// describe fills in who the client is.
+func (c *call) describe(out *Explanation, who *policy.Client) {
+	if who.Addr.IsValid() {
+		out.Client = who.Addr.String()
+	}
+	if who.Inside {
+		out.Role = who.Role
+	}
+	if who.Office != nil {
+		out.Office, out.Called = who.Office.ID, who.Office.Name
+		prefix, owner, ok := c.rules.NetworkOf(who.Addr)
+		if ok && owner.ID == who.Office.ID && who.Seat == "" && (who.Host == nil || who.Host.Office == "") {
+			out.Network = prefix.String()
+		}
+	}
+	if seat, ok := c.rules.Seat(who.Seat); ok {
+		holder, _ := seat.HolderOn(policy.DayOf(out.At, c.rules.Town().Zone))
+		out.Seat, out.Holder = seat.ID, holder.Name
+	}
+}
+
+// reason fills in why, and what to do about it.
+func (c *call) reason(r policy.Records, out *Explanation, who *policy.Client, v policy.Verdict) error {
+	switch v.Reason {
+	case policy.OutsideSite:
+		out.Why = "the address lies outside the site"
+		out.Hint = "if it is one of the town's own, add its network to town.site in the settings, and reload"
+	case policy.NoOffice:
+		out.Why = "the address lies inside the site, but in no office"
+		out.Hint = "usciere network add NETWORK --office ID"
+		if out.Client != "" {
+			out.Hint = "usciere host add " + out.Client + " --office ID, or " + out.Hint
+		}
+	case policy.Unrestricted:
+		out.Why = "the role " + string(who.Role) + " has no limits (Art. 8)"
+	case policy.Granted:
+		out.Why = "granted to " + v.Subject.String()
+		return c.granted(r, out, v)
+	default:
+		return c.notGranted(r, out, who)
+	}
+	return nil
+}
+
+func (c *call) granted(r policy.Records, out *Explanation, v policy.Verdict) (err error) {
+	rested := []byte(out.Name)
+	if out.Through != "" {
+		out.Why += ", through the mail of " + out.Through
+		through, err := policy.ParseName(out.Through)
+		if err != nil {
+			return err
+		}
+		rested = []byte(through)
+	}
+	out.Rule = v.Rule(rested).String()
+	if v.Service != nil {
+		out.Service = v.Service.ID
+	}
+	if out.Grant, err = r.Grant(v.Grant); err != nil {
+		return err
+	}
+	q, err := r.Request(out.Grant.Request)
+	if err != nil {
+		return err
+	}
+	out.Request = c.paper(q)
+	return nil
+}
+
+func (c *call) paper(q *policy.Request) *Paper {
+	p := &Paper{ID: q.ID, Protocol: q.Protocol, Date: q.Date, Label: q.Label(), Seat: q.Seat, Holder: q.Holder, Reason: q.Reason}
+	if seat, ok := c.rules.Seat(q.Seat); ok {
+		p.SeatName = seat.Name
+		if h, ok := seat.HolderOn(q.Date); ok && h.Name == q.Holder {
+			p.Since = h.From
+		}
+	}
+	return p
+}
+
+func (c *call) notGranted(r policy.Records, out *Explanation, who *policy.Client) error {
+	name := []byte(out.Name)
+	out.Why = fmt.Sprintf("no grant of %s, of %ss or of everyone covers this name", who.Office.ID, who.Role)
+	if id, ok := c.rules.Dormant(who, name, out.Type); ok {
+		g, err := r.Grant(id)
+		if err != nil {
+			return err
+		}
+		out.Why = fmt.Sprintf("grant %s of %s covers this name, but %s", g.ID, g.Subject, c.asleep(g, out))
+	}
+	for _, v := range c.rules.Nearby(name, out.Type, out.At, maxNearby) {
+		g, err := r.Grant(v.Grant)
+		if err != nil {
+			return err
+		}
+		q, err := r.Request(g.Request)
+		if err != nil {
+			return err
+		}
+		n := Neighbour{Subject: v.Subject.String(), Grant: v.Grant, Rule: v.Rule(name).String(), Letter: q.Label()}
+		if v.Service != nil {
+			n.Service = v.Service.ID
+		}
+		out.Nearby = append(out.Nearby, n)
+	}
+	wanted, flags := out.Name, ""
+	if domain, ok := policy.MailDomain(name, out.Type); ok {
+		wanted, flags = domain, " --channel mail"
+	}
+	if _, _, err := policy.ParseRule(wanted.String()); err == nil { // else it cannot be granted
+		out.Hint = fmt.Sprintf("usciere allow %s --office %s%s --protocol N/YYYY --reason \"…\"", wanted, who.Office.ID, flags)
+	}
+	return nil
+}
+
+// asleep says why a grant that covers the name does not open it now.
+func (c *call) asleep(g *policy.Grant, out *Explanation) string {
+	switch stateOf(g, out.At, c.rules.Town().Zone) {
+	case Expired:
+		return "only until " + string(g.Until)
+	case ToCome:
+		return "only from " + string(g.From)
+	}
+	var terms []string
+	if len(g.Types) > 0 {
+		names := make([]string, len(g.Types))
+		for i, t := range g.Types {
+			names[i] = t.String()
+		}
+		terms = append(terms, "for "+strings.Join(names, ", "))
+	}
+	if g.Schedule != "" {
+		terms = append(terms, string(g.Schedule))
+	}
+	return "only " + strings.Join(terms, "; ")
+}

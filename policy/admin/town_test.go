@@ -1,0 +1,168 @@
+package admin
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"usciere/policy"
+	"usciere/policy/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	rome = time.FixedZone("CET", 3600)
+	noon = time.Date(2026, 3, 2, 12, 0, 0, 0, rome)
+	site = policy.Town{Site: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16")}, Zone: rome}
+)
+
+// query is the query path as the tests have it: one local zone, one answer in the cache.
+type query struct{ flushed []policy.Name }
+
+func (*query) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) Judgement {
+	j := Judgement{Verdict: rules.Decide(c, []byte(name), t, at), Mode: policy.Page}
+	switch {
+	case strings.HasSuffix(name.String(), "comune.demo.test"):
+		j.Local = "zone comune.demo.test"
+	case name.String() == "mx1.example.net":
+		domain, _ := policy.ParseName("example.it")
+		j.Verdict, j.Through = rules.Decide(c, []byte(domain), policy.TypeMX, at), "example.it"
+	}
+	return j
+}
+
+func (*query) Counters() Counters     { return Counters{Allowed: 7, Replies: 9} }
+func (*query) CacheStats() CacheStats { return CacheStats{Entries: 1, Hits: 3} }
+func (*query) CacheShow(name policy.Name) []CacheEntry {
+	if name.String() != "www.inps.it" {
+		return nil
+	}
+	return []CacheEntry{{Type: policy.TypeA, From: "upstream", Rcode: "NOERROR", Remaining: 30, Records: []string{"www.inps.it. 30 IN A 192.0.2.1"}}}
+}
+func (q *query) CacheFlush(name policy.Name) int {
+	q.flushed = append(q.flushed, name)
+	return 5
+}
+func (*query) Upstreams() []Upstream {
+	return []Upstream{{Group: "upstream", Addr: netip.MustParseAddrPort("192.0.2.53:53"), Queries: 4, RTT: time.Millisecond}}
+}
+
+// desk is a served socket and a client of it.
+type desk struct {
+	*Client
+	t      testing.TB
+	server *Server
+	query  *query
+	store  *store.Store
+	socket string
+}
+
+// socketPath is short, and can be reached by every user.
+func socketPath(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "usciere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "s")
+}
+
+// open serves a town with the offices anagrafe and tributi; edit may change what is served before it is.
+func open(t testing.TB, edit ...func(*Server)) *desk {
+	t.Helper()
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	st, err := store.Open(t.TempDir(), store.Options{Log: quiet, Now: func() time.Time { return noon }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	rules, err := policy.Open(st, site, func() time.Time { return noon })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = rules.Apply(policy.Actor{Name: "setup", Via: "system"},
+		policy.AddOffice{ID: "anagrafe", Name: "Ufficio Anagrafe", Networks: []netip.Prefix{netip.MustParsePrefix("10.20.1.0/24")}},
+		policy.AddSeat{ID: "dirigente-anagrafe", Name: "Dirigente Anagrafe", Office: "anagrafe", Holder: "M. Rossi", From: "2025-09-01",
+			Hosts: []netip.Addr{netip.MustParseAddr("10.20.1.9")}},
+		policy.AddOffice{ID: "tributi", Name: "Ufficio Tributi", Networks: []netip.Prefix{netip.MustParsePrefix("10.20.2.0/24")}},
+		policy.AddSeat{ID: "dirigente-tributi", Office: "tributi", Holder: "M. Verdi", From: "2025-09-01"},
+		policy.AddGrants{Subject: policy.Subject{Office: "anagrafe"}, Names: []string{"inps"}, Protocol: "12/2026", Reason: "residenze"},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{t: t, query: &query{}, store: st, socket: socketPath(t)}
+	d.server = New(Config{
+		Rules: rules, Store: st, Resolver: d.query, Version: "0.0.0", Started: noon.Add(-time.Hour),
+		Daemon: func() Daemon { return Daemon{Town: "Comune Demo"} },
+		Now:    func() time.Time { return noon }, Log: quiet,
+	})
+	for _, e := range edit {
+		e(d.server)
+	}
+	l, err := Listen(d.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- d.server.Serve(l) }()
+	d.Client = Dial(d.socket)
+	t.Cleanup(func() {
+		d.Client.Close()
+		if err := d.server.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// as makes every peer a user with these groups; of the groups' names, "admins" is 100 and "viewers" is 200.
+func as(uid uint32, groups ...uint32) func(*Server) {
+	return func(s *Server) {
+		s.cfg.Groups = Groups{Admin: "admins", Viewer: "viewers"}
+		s.owner = 990
+		s.gidOf = func(name string) (uint32, bool) {
+			gid, ok := map[string]uint32{"admins": 100, "viewers": 200}[name]
+			return gid, ok
+		}
+		s.credentials = func(*net.UnixConn) (credentials, error) {
+			return credentials{uid: uid, gid: 5, pid: 4711, groups: func() []uint32 { return groups }}, nil
+		}
+	}
+}
+
+func ctx(t testing.TB) context.Context {
+	c, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return c
+}
+
+// mustBe fails unless err is a refusal with the code and all the pieces of text.
+func mustBe(t testing.TB, err error, code policy.Code, pieces ...string) {
+	t.Helper()
+	if !policy.IsCode(err, code) {
+		t.Fatalf("%v, want code %s", err, code)
+	}
+	for _, p := range pieces {
+		if !strings.Contains(err.Error(), p) {
+			t.Errorf("%q does not say %q", err, p)
+		}
+	}
+}
