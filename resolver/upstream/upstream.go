@@ -141,3 +141,6 @@ func (g *Group) Servers() []ServerStatus {
 	}
 	return out
 }
+
+// Name is the group's name.
+func (g *Group) Name() string { return g.cfg.Name }

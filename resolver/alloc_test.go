@@ -1,0 +1,49 @@
+package resolver
+
+import (
+	"net"
+	"testing"
+)
+
+// TestAllocationBudget counts what a question allocates on its whole way through a real UDP socket. A budget, not a law; what
+// is allocated is the text of the Extended DNS Error, and the search for the name's public suffix.
+func TestAllocationBudget(t *testing.T) {
+	h := open(t)
+	for _, r := range []struct {
+		name, from, question string
+		option               option
+		budget               float64
+	}{
+		{"refused", outside, "www.inps.it A", edns, 0},
+		{"malformed", anagrafe, "version.bind TXT", class(3), 0},
+		{"out of the cache", anagrafe, "www.inps.it A", edns, 0},
+		{"led to the page", tributi, "www.example.com A", noEDNS, 2},
+		{"led to the page, told why", tributi, "www.example.com A", edns, 3},
+		{"denied", relay, "www.example.com A", edns, 1},
+	} {
+		pkt, err := question(t, r.question, r.option).Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := (&net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(r.from)}}).Dial("udp", h.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		buf := make([]byte, 4096)
+		exchange := func() {
+			if _, err := conn.Write(pkt); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Read(buf); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 { // fill the cache, and its list of what is frequent
+			exchange()
+		}
+		if got := testing.AllocsPerRun(200, exchange); got > r.budget {
+			t.Errorf("%s: %v allocations, the budget is %v", r.name, got, r.budget)
+		}
+	}
+}

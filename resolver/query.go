@@ -1,0 +1,153 @@
+package resolver
+
+import (
+	"sync"
+	"time"
+
+	"usciere/policy"
+	"usciere/resolver/listen"
+	"usciere/resolver/upstream"
+	"usciere/resolver/wire"
+	"usciere/resolver/zone"
+)
+
+// query is one question on its way to its reply; it is reused.
+type query struct {
+	wire.Query
+	wire.Builder
+	request *listen.Request
+	client  policy.Client
+	at      time.Time
+	page    [16]byte // the block page's address
+}
+
+var queries = sync.Pool{New: func() any { return new(query) }}
+
+// Serve answers one message. It is the whole way of a question, top to bottom; only an answer that must be fetched is
+// awaited elsewhere.
+func (r *Resolver) Serve(req *listen.Request) {
+	q := queries.Get().(*query)
+	defer queries.Put(q)
+	q.request, q.at = req, r.now()
+
+	outcome := q.Read(req.Packet)
+	if outcome == wire.Drop {
+		r.counters.dropped.Add(1)
+		return
+	}
+	if outcome != wire.Good || !answerable(&q.Query) {
+		r.counters.malformed.Add(1)
+		r.protest(q, outcome)
+		return
+	}
+	rules, setup := r.rules.Snapshot(), r.setup.Load()
+	q.client = rules.Who(req.Client.Addr(), q.at)
+	if !q.client.Inside {
+		r.counters.refused.Add(1)
+		r.refuse(q, wire.RcodeRefused, edeProhibited)
+		return
+	}
+	way := r.route(rules, setup, &q.client, q.Name(), policy.Type(q.Type), q.at)
+	switch {
+	case way.Zone != nil:
+		r.counters.local.Add(1)
+		r.answerLocal(q, rules, way, setup)
+	case !q.RD:
+		r.counters.refused.Add(1)
+		r.refuse(q, wire.RcodeRefused, edeNotAuthoritative)
+	case way.Group == nil:
+		r.counters.sinkholed.Add(1)
+		r.sinkhole(q, rules, way.Verdict, setup)
+	case q.Type == wire.TypeANY:
+		r.counters.allowed.Add(1)
+		r.answerANY(q)
+	case r.cache.Get(&q.Builder, req.Scratch(), &q.Query, way.number, q.at):
+		r.counters.allowed.Add(1)
+		r.finish(q, way)
+	default:
+		r.counters.allowed.Add(1)
+		r.fetch(q, way, setup)
+	}
+}
+
+// Route is where a question goes: to a zone of ours, to a group of upstream servers, or, with neither, nowhere.
+type Route struct {
+	Zone    *zone.Zone      // answered here
+	Special bool            // by a built-in zone
+	Group   *upstream.Group // allowed, or a forward
+	Forward policy.Name     // the forward's zone, if it was one
+	Verdict policy.Verdict  // when no zone or forward decided
+	Through policy.Name     // the name whose MX or SRV record pointed here, when that decided
+	number  uint8           // of the group, in the answer cache
+}
+
+// route is the order of decision, after the message was found well-formed and the client known and inside the site:
+//
+//  1. local zones and forwards, the most specific first; a zone that is not open to the office is not there,
+//  2. special names that none of them covers, so that local names never leave the town,
+//  3. the verdict of the rules: Decide has the order,
+//  4. a host that the MX or mail SRV record of an allowed mail domain points to (R3).
+func (r *Resolver) route(rules *policy.Snapshot, setup *setup, c *policy.Client, name []byte, t policy.Type, at time.Time) Route {
+	if way, ok := setup.route(c, name, at, rules.Town()); ok {
+		return way
+	}
+	way := Route{Verdict: rules.Decide(c, name, t, at)}
+	if way.Verdict.Action == policy.Allow {
+		way.Group = setup.Upstream
+		return way
+	}
+	if way.Verdict.Reason == policy.NoGrant {
+		if source, verdict, ok := r.targets.through(rules, c, name, t, at); ok {
+			way.Group, way.Through, way.Verdict = setup.Upstream, source, verdict
+		}
+	}
+	return way
+}
+
+// route is the first two steps of the order of decision, which an alias out of a zone of ours takes as well.
+func (s *setup) route(c *policy.Client, name []byte, at time.Time, town policy.Town) (Route, bool) {
+	if l, ok := s.localOf(c, name, at, town); ok {
+		return Route{Zone: l.Zone, Group: l.group, Forward: l.forward(), number: l.number}, true
+	}
+	if zones := s.special.Find(name); len(zones) > 0 {
+		return Route{Zone: zones[0], Special: true}, true
+	}
+	return Route{}, false
+}
+
+// Route says where a question of a client would go now, for explanations.
+func (r *Resolver) Route(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) Route {
+	if !c.Inside {
+		return Route{Verdict: rules.Decide(c, []byte(name), t, at)}
+	}
+	return r.route(rules, r.setup.Load(), c, []byte(name), t, at)
+}
+
+// answerable says whether a well-formed question is one for a resolver: of class IN, and not of the types that are
+// operations rather than data (RFC 6895 §3.1), of which only ANY is answered.
+func answerable(q *wire.Query) bool {
+	return q.Class == wire.ClassIN && (q.Type < 128 || q.Type > 254) && q.Type != 0
+}
+
+// protest replies to what is malformed or none of a resolver's business.
+func (r *Resolver) protest(q *query, outcome wire.Outcome) {
+	rcode := outcome.Rcode()
+	if outcome == wire.Good {
+		rcode = wire.RcodeRefused // CHAOS names are hidden, zone transfers not offered
+	}
+	q.Begin(q.request.Scratch(), &q.Query, rcode, false)
+	r.send(q)
+}
+
+// refuse replies with an error and its Extended DNS Error, without text: nothing here is longer than it was asked.
+func (r *Resolver) refuse(q *query, rcode, ede uint16) {
+	q.Begin(q.request.Scratch(), &q.Query, rcode, false)
+	q.EDE(ede, "")
+	r.send(q)
+}
+
+// send ends the reply and writes it.
+func (r *Resolver) send(q *query) {
+	r.counters.replies.Add(1)
+	q.request.Reply(q.Builder.Finish(q.Limit(q.request.Transport == listen.UDP)))
+}

@@ -1,0 +1,150 @@
+// Package resolver is the query path: from the bytes of a question to the bytes of its one reply. The order of decision
+// stands in query.go; every reply that is made here rather than upstream is in sinkhole.go and local.go.
+package resolver
+
+import (
+	"context"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"usciere/policy"
+	"usciere/resolver/answercache"
+	"usciere/resolver/upstream"
+	"usciere/resolver/zone"
+)
+
+// Resolver answers questions by the rules in force. It is a listen.Handler.
+type Resolver struct {
+	rules    *policy.Live
+	cache    *answercache.Cache
+	setup    atomic.Pointer[setup]
+	now      func() time.Time
+	targets  *targets
+	counters counters
+	ctx      context.Context // of the questions under way; ends with the daemon
+}
+
+// Setup is what the settings say of the resolver and a reload can change.
+type Setup struct {
+	Upstream  *upstream.Group // for every name that no local zone or forward covers
+	Zones     []LocalZone
+	Forwards  []Forward
+	Sinkhole  Sinkhole
+	ClientTTL uint32 // seconds: the longest TTL a client is told
+}
+
+// LocalZone is a zone answered here, and for whom (R2).
+type LocalZone struct {
+	Zone    *zone.Zone
+	Offices map[string]policy.Moment // office id → day from which it sees the zone; nil: everybody inside the site
+}
+
+// Forward sends the names of some zones to servers of their own: Active Directory, the LAN's reverse zones.
+type Forward struct {
+	Zones []policy.Name
+	Group *upstream.Group
+}
+
+// Sinkhole says how a name that is not allowed is answered.
+type Sinkhole struct {
+	Mode      policy.Mode  // where the office says nothing else
+	Addresses []netip.Addr // of the block page; empty: the address the client asked
+	Contact   string       // how to ask for a name, for the client to read
+}
+
+// New makes a resolver; ctx ends the questions under way. The setup follows with Use.
+func New(ctx context.Context, rules *policy.Live, cache *answercache.Cache, now func() time.Time) *Resolver {
+	return &Resolver{rules: rules, cache: cache, now: now, targets: newTargets(), ctx: ctx}
+}
+
+// Use puts a setup in force, for the very next question.
+func (r *Resolver) Use(s Setup) { r.setup.Store(compile(s)) }
+
+// setup is a Setup made ready for the query path.
+type setup struct {
+	Setup
+	locals  map[string][]local // canonical name of an origin → what stands there
+	above   map[string][]local // canonical name → what stands below it
+	special *zone.Set
+}
+
+// local is a zone, or a forward when Zone is nil.
+type local struct {
+	LocalZone
+	origin policy.Name
+	group  *upstream.Group
+	number uint8 // of the group, in the answer cache
+}
+
+// compile indexes a setup by name. Group 0 of the cache is the upstream's, each forward has one of its own.
+func compile(s Setup) *setup {
+	out := &setup{Setup: s, locals: map[string][]local{}, above: map[string][]local{}, special: zone.Empty()}
+	add := func(origin policy.Name, l local) {
+		l.origin = origin
+		out.locals[string(origin)] = append(out.locals[string(origin)], l)
+		for n := origin; n != policy.Root; {
+			n = n.Parent()
+			out.above[string(n)] = append(out.above[string(n)], l)
+		}
+	}
+	for _, z := range s.Zones {
+		if origin, err := policy.ParseName(z.Zone.Origin()); err == nil { // a loaded zone has a sound origin
+			add(origin, local{LocalZone: z})
+		}
+	}
+	for i, f := range s.Forwards {
+		for _, name := range f.Zones {
+			add(name, local{group: f.Group, number: uint8(i + 1)})
+		}
+	}
+	return out
+}
+
+// standsAbove says whether a zone or forward that the client sees lies below the name: such a name exists, whatever the rest
+// of the DNS says, or a cache that heard NXDOMAIN would take the zone with it (RFC 8020).
+func (s *setup) standsAbove(name []byte, c *policy.Client, at time.Time, town policy.Town) bool {
+	below := s.above[string(name)]
+	for i := range below {
+		if below[i].visible(c, at, town) {
+			return true
+		}
+	}
+	return false
+}
+
+// localOf is the most specific zone or forward over a name that the client sees.
+func (s *setup) localOf(c *policy.Client, name []byte, at time.Time, town policy.Town) (*local, bool) {
+	for off := 0; len(s.locals) > 0; off += 1 + int(name[off]) {
+		here := s.locals[string(name[off:])]
+		for i := range here {
+			if here[i].visible(c, at, town) {
+				return &here[i], true
+			}
+		}
+		if name[off] == 0 {
+			break
+		}
+	}
+	return nil, false
+}
+
+// forward is the origin of a forward; of a zone nothing.
+func (l *local) forward() policy.Name {
+	if l.Zone != nil {
+		return ""
+	}
+	return l.origin
+}
+
+// visible says whether the client sees the zone at a time. A forward is seen by everybody.
+func (z *LocalZone) visible(c *policy.Client, at time.Time, town policy.Town) bool {
+	if z.Offices == nil {
+		return true
+	}
+	if c.Office == nil {
+		return false
+	}
+	from, ok := z.Offices[c.Office.ID]
+	return ok && !at.Before(from.Start(town.Zone))
+}

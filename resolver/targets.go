@@ -1,0 +1,129 @@
+package resolver
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"usciere/policy"
+)
+
+// targets remembers, for each office, the hosts that the MX and mail SRV records of its mail domains pointed to: their
+// addresses belong to the mail grant (R3). What is kept is the question they came from, which is judged anew each time, so
+// that a revoked grant takes its hosts with it. It is learnt from the office's own questions alone, and each office has
+// room of its own: what one may reach never depends on another's traffic (S8).
+type targets struct {
+	mu    sync.Mutex
+	known map[string]map[policy.Name][]target // office id → a host, or a name above one → what leads there
+}
+
+// target is a question whose answer named a host.
+type target struct {
+	source  policy.Name
+	t       policy.Type
+	above   bool // the name only stands above the host
+	expires time.Time
+}
+
+const (
+	maxTargets = 4000 // names of one office; a mail domain has a handful
+	maxSources = 16   // questions kept of one name: many domains have their mail at one provider
+	// leastTargetLife lets a program that was told a record in its last second still ask for the host behind it.
+	leastTargetLife = time.Minute
+)
+
+func newTargets() *targets { return &targets{known: map[string]map[policy.Name][]target{}} }
+
+// learn notes the targets in a reply to an allowed MX or SRV question.
+func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply []byte, at time.Time) {
+	var m dns.Msg
+	if c.Office == nil || m.Unpack(reply) != nil {
+		return
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, rr := range m.Answer {
+		var host string
+		switch rr := rr.(type) {
+		case *dns.MX:
+			host = rr.Mx
+		case *dns.SRV:
+			host = rr.Target
+		}
+		name, err := policy.ParseName(host)
+		if host == "" || err != nil || name == policy.Root { // a lone dot: no such service (RFC 7505, RFC 2782)
+			continue
+		}
+		life := max(time.Duration(rr.Header().Ttl)*time.Second, leastTargetLife)
+		for above := false; name != policy.Root; name, above = name.Parent(), true {
+			ts.put(c.Office.ID, name, target{policy.Name(source), t, above, at.Add(life)}, at)
+		}
+	}
+}
+
+// put notes one name of an office, in place of what it says anew, of what is over, and if need be of the oldest.
+func (ts *targets) put(office string, name policy.Name, v target, at time.Time) {
+	names := ts.known[office]
+	if names == nil {
+		names = map[policy.Name][]target{}
+		ts.known[office] = names
+	}
+	if _, ok := names[name]; !ok && len(names) >= maxTargets {
+		makeRoom(names, at)
+	}
+	sources := slices.DeleteFunc(names[name], func(o target) bool {
+		return at.After(o.expires) || o.source == v.source && o.t == v.t && o.above == v.above
+	})
+	if len(sources) >= maxSources {
+		sources = slices.Delete(sources, 0, 1)
+	}
+	names[name] = append(sources, v)
+}
+
+// makeRoom drops the names that are over, and any others until an eighth is free, so that it is seldom needed.
+func makeRoom(names map[policy.Name][]target, at time.Time) {
+	maps.DeleteFunc(names, func(_ policy.Name, sources []target) bool {
+		return !slices.ContainsFunc(sources, func(t target) bool { return !at.After(t.expires) })
+	})
+	for name := range names {
+		if len(names) <= maxTargets-maxTargets/8 {
+			return
+		}
+		delete(names, name)
+	}
+}
+
+// through finds the question by which a host is a client's to ask, and the verdict on that question now.
+func (ts *targets) through(rules *policy.Snapshot, c *policy.Client, name []byte, t policy.Type, at time.Time) (policy.Name, policy.Verdict, bool) {
+	if t != policy.TypeA && t != policy.TypeAAAA {
+		return "", policy.Verdict{}, false
+	}
+	return ts.find(rules, c, name, false, at)
+}
+
+// exists says whether the name is a host that is the client's to ask, or stands above one.
+func (ts *targets) exists(rules *policy.Snapshot, c *policy.Client, name []byte, at time.Time) bool {
+	_, _, ok := ts.find(rules, c, name, true, at)
+	return ok
+}
+
+// find judges the questions that lead to a name, the newest first; above asks also for those that lead below it.
+func (ts *targets) find(rules *policy.Snapshot, c *policy.Client, name []byte, above bool, at time.Time) (policy.Name, policy.Verdict, bool) {
+	if c.Office == nil {
+		return "", policy.Verdict{}, false
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, source := range slices.Backward(ts.known[c.Office.ID][policy.Name(name)]) {
+		if at.After(source.expires) || source.above && !above {
+			continue
+		}
+		if v := rules.Decide(c, []byte(source.source), source.t, at); v.Action == policy.Allow {
+			return source.source, v, true
+		}
+	}
+	return "", policy.Verdict{}, false
+}

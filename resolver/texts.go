@@ -1,0 +1,17 @@
+package resolver
+
+import "usciere/policy"
+
+// blockedText is what a client that understands Extended DNS Errors is told of a sinkholed name: which office, why, and
+// how to ask. Office staff may read it, so it is in Italian.
+func blockedText(c *policy.Client, v policy.Verdict, contact string) string {
+	var before, after string
+	if contact != "" {
+		before, after = " (", ")"
+	}
+	if v.Reason == policy.NoOffice {
+		return "postazione non assegnata a un ufficio: chiamare i servizi informatici" + before + contact + after
+	}
+	return c.Office.Name + ": nome non richiesto dall'ufficio (art. 7); il responsabile lo chieda per iscritto ai servizi informatici" +
+		before + contact + after
+}
