@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"usciere/cmd/usciere/settings"
+	"usciere/policy"
+	"usciere/resolver"
+	"usciere/resolver/upstream"
+	"usciere/resolver/zone"
+)
+
+// groups are the upstream groups in use.
+type groups []*upstream.Group
+
+func (gs groups) close() {
+	for _, g := range gs {
+		g.Close()
+	}
+}
+
+func townOf(s settings.Settings) policy.Town {
+	return policy.Town{Site: s.Town.Site, Zone: s.Town.Location()}
+}
+
+// build makes the resolver's setup of the settings, with groups of its own.
+func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
+	zones, err := loadZones(s)
+	if err != nil {
+		return resolver.Setup{}, nil, err
+	}
+	servers, err := d.upstreams(s)
+	if err != nil {
+		return resolver.Setup{}, nil, err
+	}
+	out := resolver.Setup{
+		Zones:     zones,
+		Sinkhole:  resolver.Sinkhole{Mode: policy.Mode(s.Sinkhole.Mode), Addresses: s.Sinkhole.Addresses, Contact: s.Sinkhole.Contact},
+		ClientTTL: seconds(s.Cache.ClientTTL),
+		Upstream:  newGroup("upstream", servers, s.Upstream),
+	}
+	all := groups{out.Upstream}
+	for i, f := range s.Forwards {
+		forward := resolver.Forward{Group: newGroup("forward "+f.Zones[0], f.Servers, s.Upstream)}
+		all = append(all, forward.Group)
+		for _, text := range f.Zones {
+			name, err := policy.ParseName(text)
+			if err != nil {
+				all.close()
+				return resolver.Setup{}, nil, fmt.Errorf("forwards[%d]: %w", i, err)
+			}
+			forward.Zones = append(forward.Zones, name)
+		}
+		out.Forwards = append(out.Forwards, forward)
+	}
+	return out, all, nil
+}
+
+func newGroup(name string, servers []netip.AddrPort, s settings.Upstream) *upstream.Group {
+	return upstream.New(upstream.Config{
+		Name: name, Servers: servers, Trusted: s.Trusted, TryTimeout: s.TryTimeout, Timeout: s.Timeout,
+		MaxInFlight: s.InFlight, RandomCase: s.RandomCase,
+	})
+}
+
+// upstreams are the servers to ask: those of the settings, the demo's, or the machine's; never this daemon itself.
+func (d *daemon) upstreams(s settings.Settings) ([]netip.AddrPort, error) {
+	if len(s.Upstream.Servers) == 0 {
+		if d.demo != nil {
+			return []netip.AddrPort{d.demo.addr()}, nil
+		}
+		return settings.MachineUpstreams(settings.ResolvConf, d.isOwn)
+	}
+	for _, a := range s.Upstream.Servers {
+		if d.isOwn(a) {
+			return nil, fmt.Errorf("upstream %s is this resolver itself: name the servers behind it", a)
+		}
+	}
+	return s.Upstream.Servers, nil
+}
+
+// isOwn says whether a question sent to the address would come back here.
+func (d *daemon) isOwn(a netip.AddrPort) bool {
+	for _, own := range d.dns.Addrs() {
+		if own.Port() != a.Port() {
+			continue
+		}
+		if own.Addr() == a.Addr().WithZone("") || own.Addr().IsUnspecified() && onThisMachine(a.Addr()) {
+			return true
+		}
+	}
+	return false
+}
+
+func onThisMachine(a netip.Addr) bool {
+	if a.IsLoopback() {
+		return true
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, ia := range addrs {
+		if p, err := netip.ParsePrefix(ia.String()); err == nil && p.Addr().Unmap() == a.WithZone("") {
+			return true
+		}
+	}
+	return false
+}
+
+// loadZones reads the local zones of the settings.
+func loadZones(s settings.Settings) ([]resolver.LocalZone, error) {
+	var out []resolver.LocalZone
+	for _, z := range s.Zones {
+		local := resolver.LocalZone{}
+		var err error
+		if z.File == "" {
+			local.Zone, err = zone.FromRecords(z.Name, z.Records)
+		} else {
+			local.Zone, err = zoneOfFile(z.Name, z.File)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range z.Offices {
+			if local.Offices == nil {
+				local.Offices = map[string]policy.Moment{}
+			}
+			local.Offices[v.Office] = policy.Moment(v.From.String())
+		}
+		out = append(out, local)
+	}
+	return out, nil
+}
+
+func zoneOfFile(name, path string) (*zone.Zone, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("zone %s: %w", name, err)
+	}
+	defer f.Close()
+	return zone.Parse(name, f, path)
+}
+
+// reload reads the settings again and takes over what a running daemon can; what is wrong leaves everything as it was.
+func (d *daemon) reload() {
+	old := d.inForce.Load()
+	next, err := d.options.settings()
+	if err != nil {
+		d.log.Error("the new settings were refused, the old ones stay", "error", err)
+		return
+	}
+	live, restart := settings.Changed(old.settings, next)
+	setup, fresh, err := d.build(next)
+	if err != nil {
+		d.log.Error("the new settings were refused, the old ones stay", "error", err)
+		return
+	}
+	if err := d.rules.Reload(townOf(next)); err != nil {
+		fresh.close()
+		d.log.Error("the new settings were refused, the old ones stay", "error", err)
+		return
+	}
+	setLevel(d.level, next.Log.Level)
+	d.resolver.Use(setup)
+	d.cache.Flush() // the forwards' answers are kept by their place in the list
+	d.inForce.Store(&inForce{next, fresh})
+	time.AfterFunc(next.Upstream.Timeout+resolver.FetchTimeout, old.groups.close) // nothing asks them any more by then
+	d.log.Info("settings read again", "changed", live)
+	if len(restart) > 0 {
+		d.log.Warn("these settings take a restart", "changed", restart)
+	}
+}

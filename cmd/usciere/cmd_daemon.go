@@ -1,0 +1,241 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usciere/policy/admin"
+)
+
+func statusCommand() *cobra.Command {
+	return online(&cobra.Command{
+		Use:   "status",
+		Short: "Show how the daemon is",
+		Args:  cobra.NoArgs,
+	}, func(s *session, _ []string) error {
+		st, err := s.Status(s.ctx)
+		if err != nil {
+			return err
+		}
+		return s.show(st, func() {
+			d, r, n := st.Daemon, st.Rules, st.Counters
+			up := time.Duration(st.Uptime) * time.Second
+			s.line("usciere", st.Version, d.Town, "up "+up.String())
+			for _, field := range [][2]string{
+				{"dns", strings.Join(d.Listen, ", ")}, {"socket", d.Socket}, {"state", d.State}, {"settings", d.Config},
+			} {
+				if field[1] != "" {
+					s.detail(field[0], field[1])
+				}
+			}
+			s.detail("rules", fmt.Sprintf("%s, %s, %s, %s, %s, %s", counted(r.Offices, "office"), counted(r.Networks, "network"),
+				counted(r.Hosts, "host"), counted(r.Seats, "seat"), counted(r.Services, "service"), counted(r.Grants, "grant")))
+			s.detail("journal", "head "+st.Journal.String())
+			s.detail("asked", fmt.Sprintf("%d allowed, %d sinkholed, %d local, %d refused, %d malformed, %d dropped",
+				n.Allowed, n.Sinkholed, n.Local, n.Refused, n.Malformed, n.Dropped))
+			s.detail("failed", fmt.Sprintf("%d without an answer upstream, %d shed under load", n.Failures, n.Shed))
+			s.detail("you", fmt.Sprintf("%s (uid %d), may %s", st.You.Name, st.You.UID, st.You.Permit))
+			for _, p := range d.Problems {
+				s.detail("problem", p)
+			}
+		})
+	})
+}
+
+func cacheCommand() *cobra.Command {
+	return group("cache", "The answer cache", cacheStats(), cacheShow(), cacheFlush())
+}
+
+func cacheStats() *cobra.Command {
+	return online(&cobra.Command{
+		Use:   "stats",
+		Short: "Show the figures of the cache",
+		Args:  cobra.NoArgs,
+	}, func(s *session, _ []string) error {
+		st, err := s.CacheStats(s.ctx)
+		if err != nil {
+			return err
+		}
+		return s.show(st, func() {
+			share := 0.0
+			if asked := st.Hits + st.Misses; asked > 0 {
+				share = 100 * float64(st.Hits) / float64(asked)
+			}
+			s.line("cache", fmt.Sprintf("%d answers, about %d KiB", st.Entries, st.Bytes>>10))
+			s.detail("hits", fmt.Sprintf("%d (%.1f %%)", st.Hits, share))
+			s.detail("misses", fmt.Sprint(st.Misses))
+			s.detail("kept", fmt.Sprintf("%d, of which %d were pushed out for want of room", st.Puts, st.Evictions))
+		})
+	})
+}
+
+func cacheShow() *cobra.Command {
+	return online(&cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show the answers that are kept for a name",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}, func(s *session, args []string) error {
+		page, err := s.Cache(s.ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return s.show(page, func() {
+			var rows [][]string
+			for _, e := range page.Entries {
+				flags := ""
+				for _, f := range []struct {
+					name string
+					set  bool
+				}{{" DO", e.DO}, {" CD", e.CD}, {" AD", e.AD}} {
+					if f.set {
+						flags += f.name
+					}
+				}
+				rows = append(rows, []string{e.Type.String(), e.Rcode, fmt.Sprintf("%d s", e.Remaining), e.From, strings.TrimSpace(flags), strings.Join(e.Records, " · ")})
+			}
+			s.table("nothing is kept for "+page.Name.String(), []string{"TYPE", "RCODE", "FOR", "FROM", "FLAGS", "RECORDS"}, rows)
+		})
+	})
+}
+
+func cacheFlush() *cobra.Command {
+	var all bool
+	c := online(&cobra.Command{
+		Use:               "flush NAME|--all",
+		Short:             "Forget the answers that are kept for a name, or all",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}, func(s *session, args []string) error {
+		if all == (len(args) == 1) {
+			return usageError("what is to be forgotten? give a name, or --all")
+		}
+		asked := admin.FlushRequest{All: all}
+		if len(args) == 1 {
+			asked.Name = args[0]
+		}
+		done, err := s.FlushCache(s.ctx, asked)
+		if err != nil {
+			return err
+		}
+		return s.show(done, func() { s.line("flushed", counted(done.Answers, "answer")) })
+	})
+	c.Flags().BoolVar(&all, "all", false, "forget everything")
+	return c
+}
+
+func upstreamCommand() *cobra.Command {
+	list := online(&cobra.Command{
+		Use:   "list",
+		Short: "List the servers that are asked, and how they are doing",
+		Args:  cobra.NoArgs,
+	}, func(s *session, _ []string) error {
+		list, err := s.Upstreams(s.ctx)
+		if err != nil {
+			return err
+		}
+		return s.show(list, func() {
+			var rows [][]string
+			for _, u := range list.Upstreams {
+				state, rtt := "ok", ""
+				if u.Silent {
+					state = "silent"
+				}
+				if u.RTT > 0 {
+					rtt = u.RTT.Round(10 * time.Microsecond).String()
+				}
+				number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+				rows = append(rows, []string{u.Group, u.Addr.String(), state, rtt, number(u.Queries), number(u.Failures), number(u.Dropped), u.LastError})
+			}
+			s.table("no upstream servers", []string{"GROUP", "SERVER", "STATE", "RTT", "QUERIES", "FAILURES", "DROPPED", "LAST ERROR"}, rows)
+		})
+	})
+	return group("upstream", "The servers that are asked", list)
+}
+
+func backupCommand() *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write a copy of rules, requests and journal while the daemon runs",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client := admin.Dial(socketOf(c))
+			defer client.Close()
+			n, err := writeWhole(args[0], force, func(w io.Writer) (int64, error) { return client.Backup(c.Context(), w) })
+			if err == nil {
+				out := screen{c.OutOrStdout()}
+				out.line("backup", args[0], fmt.Sprintf("%d KiB", n>>10))
+				out.line("restore", "stop the daemon, then `usciere restore "+args[0]+"`")
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVar(&force, "force", false, "put it in the place of a file that is there")
+	addSocketFlag(c)
+	return c
+}
+
+// writeWhole writes a file that is there complete or not at all, and is never half the one it replaces. Only its owner may
+// read it.
+func writeWhole(path string, force bool, write func(io.Writer) (int64, error)) (n int64, err error) {
+	if _, err := os.Lstat(path); err == nil && !force {
+		return 0, fmt.Errorf("%s is there already\n  give another name, or --force to replace it", path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return 0, fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if n, err = write(f); err != nil {
+		return n, err
+	}
+	if err := f.Sync(); err != nil {
+		return n, fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return n, fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return n, fmt.Errorf("write %s: %w", path, err)
+	}
+	return n, syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes a new name in a folder survive a power cut.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("open the folder %s: %w", dir, err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("write the folder %s: %w", dir, err)
+	}
+	return nil
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			screen{c.OutOrStdout()}.note(fmt.Sprintf("usciere %s (%s, %s/%s)", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH))
+			return nil
+		},
+	}
+}

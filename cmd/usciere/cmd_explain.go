@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"usciere/policy/admin"
+)
+
+// The exit codes of explain, beside 0 for a name that may be asked.
+const (
+	exitSinkholed exitCode = 3
+	exitRefused   exitCode = 4
+)
+
+func explainCommand() *cobra.Command {
+	var q admin.Question
+	var client string
+	c := online(&cobra.Command{
+		Use:               "explain --client ADDR|--office ID NAME",
+		Short:             "Say whether a name may be asked, and why; exit 0 allowed, 3 sinkholed, 4 refused",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}, func(s *session, args []string) (err error) {
+		if q.Name = args[0]; client != "" {
+			if q.Client, err = parseAddr(client); err != nil {
+				return err
+			}
+		}
+		e, err := s.Explain(s.ctx, q)
+		if err != nil {
+			return err
+		}
+		if err := s.show(e, func() { s.explanation(e, q.At != "") }); err != nil {
+			return err
+		}
+		switch e.Action {
+		case "sinkhole":
+			return exitSinkholed
+		case "refuse":
+			return exitRefused
+		}
+		return nil
+	})
+	f := c.Flags()
+	f.StringVar(&client, "client", "", "`ADDR` of the workstation that asks")
+	f.StringVar(&q.Office, "office", "", "`ID` of the office any of whose employees asks")
+	f.StringVar(&q.Type, "type", "", "record `TYPE` asked for (A)")
+	f.StringVar(&q.At, "at", "", "`TIME` of the question: a day, a minute, or RFC 3339 (now)")
+	c.MarkFlagsMutuallyExclusive("client", "office")
+	c.MarkFlagsOneRequired("client", "office")
+	complete(c, "office", offices)
+	return c
+}
+
+// explanation prints the answer first, then why, then what to do next.
+func (s screen) explanation(e *admin.Explanation, dated bool) {
+	who := e.Client
+	if who == "" {
+		who = "any employee of " + e.Office
+	}
+	if dated {
+		who += " at " + e.At.Format("2006-01-02 15:04 MST")
+	}
+	s.line(e.Action, fmt.Sprintf("%s %s for %s", e.Name, e.Type, who))
+	if e.Office != "" {
+		s.detail("office", e.Office+place(e)+", role "+string(e.Role))
+	}
+	if e.Grant == nil {
+		s.detail("why", e.Why)
+	} else {
+		s.basis(e)
+	}
+	for _, n := range e.Nearby {
+		what := n.Rule
+		if n.Service != "" {
+			what = "service " + n.Service
+		}
+		s.detail("nearby", fmt.Sprintf("%s has it: %s, request %s", n.Subject, what, n.Letter))
+	}
+	if e.Hint != "" {
+		s.detail("to allow", e.Hint)
+	}
+}
+
+// place says by what the client is of its office.
+func place(e *admin.Explanation) string {
+	switch {
+	case e.Seat != "" && e.Holder != "":
+		return fmt.Sprintf(" (seat %s, held by %s)", e.Seat, e.Holder)
+	case e.Seat != "":
+		return fmt.Sprintf(" (seat %s)", e.Seat)
+	case e.Network != "":
+		return fmt.Sprintf(" (%s)", e.Network)
+	}
+	return ""
+}
+
+// basis prints the rule that allowed, and the paperwork behind it.
+func (s screen) basis(e *admin.Explanation) {
+	rule := e.Rule
+	if e.Service != "" {
+		rule += " (service " + e.Service + ")"
+	}
+	when := strings.ReplaceAll(terms(e.Grant), "  ", ", ")
+	if e.Grant.Until == "" {
+		when = strings.TrimPrefix(when+", no end date", ", ")
+	}
+	s.detail("rule", fmt.Sprintf("%s, grant %s, %s, %s", rule, e.Grant.ID, e.Grant.Channel, when))
+	if e.Grant.Office == "" {
+		s.detail("for", e.Grant.Subject.String())
+	}
+	if e.Through != "" {
+		s.detail("through", "the mail of "+e.Through+", whose records point here")
+	}
+	q := e.Request
+	signed := ""
+	if q.Seat != "" {
+		name := q.SeatName
+		if name == "" {
+			name = q.Seat
+		}
+		held := q.Holder
+		if q.Since != "" {
+			held += " since " + string(q.Since)
+		}
+		signed = fmt.Sprintf(", signed by the seat %q (held by %s)", name, held)
+	}
+	s.detail("request", q.Label+signed)
+	s.detail("", fmt.Sprintf("%q", q.Reason))
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"usciere/cmd/usciere/settings"
+	"usciere/policy"
+	"usciere/resolver/listen"
+	"usciere/resolver/wire"
+	"usciere/resolver/zone"
+)
+
+// demoZone is what the demo's upstream knows: names that offices use, at documentation addresses (RFC 5737, RFC 3849).
+//
+//go:embed demo.zone
+var demoZone string
+
+// demoSettings are the defaults of serve --demo: a small town on loopback, where every 127.x.y.z is a workstation.
+func demoSettings() settings.Settings {
+	s := settings.Default()
+	s.Town.Name = "Comune Demo"
+	s.Town.Site = []netip.Prefix{netip.MustParsePrefix("127.10.0.0/16")}
+	s.Listen = []string{"127.0.0.1:5300"}
+	s.Admin.Group, s.Admin.Viewers = "", "" // whoever runs the demo changes it
+	s.Sinkhole.Contact = "interno 100"
+	s.Zones = []settings.Zone{{Name: "comune.demo.test", Records: []string{
+		"@ A 127.0.0.1", "@ MX 10 posta", "intranet A 127.0.0.1", "posta A 127.0.0.1", "_imaps._tcp SRV 0 1 993 posta",
+		"_submissions._tcp SRV 0 1 465 posta", "autoconfig CNAME posta",
+	}}}
+	if folder, err := s.StateFolder(); err == nil {
+		s.State = demoFolder(folder)
+	}
+	return s
+}
+
+// demoFolder is where the demo keeps its state: beside that of a real town, never in it.
+func demoFolder(state string) string { return filepath.Join(filepath.Dir(state), "usciere-demo") }
+
+// demoOffices are the offices of the demo, by network; each has a manager's seat to sign for it.
+var demoOffices = []struct{ id, name, network, manager string }{
+	{"anagrafe", "Ufficio Anagrafe", "127.10.1.0/24", "M. Rossi"},
+	{"tributi", "Ufficio Tributi", "127.10.2.0/24", "M. Verdi"},
+	{"protocollo", "Ufficio Protocollo", "127.10.3.0/24", "L. Neri"},
+	{"avvocatura", "Avvocatura", "127.10.4.0/24", "G. Bianchi"},
+	{"cultura", "Ufficio Cultura", "127.10.5.0/24", "P. Gallo"},
+}
+
+// seedDemo makes the demo's rules, once.
+func seedDemo(rules *policy.Live) error {
+	s := rules.Snapshot()
+	if s.Counts().Offices > 0 {
+		if _, office, ok := s.NetworkOf(netip.MustParseAddr("127.10.1.5")); ok && office.ID == demoOffices[0].id {
+			return nil
+		}
+		return fmt.Errorf("the state folder holds the rules of a real town\n  give the demo another one with --state DIR")
+	}
+	var changes []policy.Change
+	for _, o := range demoOffices {
+		manager := policy.AddSeat{ID: "dirigente-" + o.id, Name: "Dirigente " + o.name, Office: o.id, Holder: o.manager, From: "2025-09-01"}
+		if o.id == "tributi" {
+			manager.Hosts = []netip.Addr{netip.MustParseAddr("127.10.2.9")}
+		}
+		changes = append(changes, policy.AddOffice{
+			ID: o.id, Name: o.name, Mailbox: o.id + "@comune.demo.test", Networks: []netip.Prefix{netip.MustParsePrefix(o.network)},
+		}, manager)
+	}
+	grant := func(office, protocol, date, reason string, names ...string) {
+		changes = append(changes, policy.AddGrants{
+			Subject: policy.Subject{Office: office}, Names: names, Protocol: protocol, Date: policy.Moment(date), Reason: reason,
+		})
+	}
+	grant("anagrafe", "12/2026", "2026-03-02", "verifica posizioni contributive per residenze", "inps")
+	grant("anagrafe", "13/2026", "2026-03-02", "anagrafe nazionale e carta d'identità elettronica", "anpr", "cie")
+	grant("tributi", "21/2026", "2026-03-16", "visure catastali e posizioni fiscali", "agenzia-entrate")
+	grant("protocollo", "30/2026", "2026-04-01", "indice dei domicili digitali", "www.inipec.gov.it", "indicepa.gov.it")
+	grant("protocollo", "31/2026", "2026-04-01", "posta certificata verso enti esterni", "pec")
+	grant("avvocatura", "40/2026", "2026-04-20", "processo telematico", ".giustizia.it", "www.gazzettaufficiale.it")
+	_, err := rules.Apply(policy.Actor{UID: uint32(os.Getuid()), Name: "demo", PID: int32(os.Getpid()), Via: "system"}, changes...)
+	if err != nil {
+		return fmt.Errorf("make the demo's rules: %w", err)
+	}
+	return nil
+}
+
+// demoUpstream is a server of demoZone on a port of its own.
+type demoUpstream struct {
+	zone   *zone.Zone
+	server *listen.Server
+	done   chan struct{}
+}
+
+func openDemoUpstream() (*demoUpstream, error) {
+	z, err := zone.Parse(".", strings.NewReader(demoZone), "demo.zone")
+	if err != nil {
+		return nil, err
+	}
+	server, err := listen.Open(listen.Config{Addrs: []string{"127.0.0.1:0"}, Readers: 1})
+	if err != nil {
+		return nil, fmt.Errorf("open the demo's upstream: %w", err)
+	}
+	u := &demoUpstream{z, server, make(chan struct{})}
+	go func() {
+		defer close(u.done)
+		_ = server.Serve(u) // ends with close
+	}()
+	return u, nil
+}
+
+func (u *demoUpstream) addr() netip.AddrPort { return u.server.Addrs()[0] }
+
+func (u *demoUpstream) close() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = u.server.Shutdown(ctx)
+	<-u.done
+}
+
+// Serve answers one question from the zone.
+func (u *demoUpstream) Serve(r *listen.Request) {
+	var q wire.Query
+	var b wire.Builder
+	outcome := q.Read(r.Packet)
+	if outcome == wire.Drop {
+		return
+	}
+	limit := q.Limit(r.Transport == listen.UDP)
+	if outcome == wire.Good {
+		if msg, err := u.zone.Lookup(q.Name(), q.Type).Pack(q.Name(), q.Type); err == nil {
+			if ttls, err := wire.TTLOffsets(msg); err == nil {
+				b.Relay(r.Scratch(), &q, msg, ttls, 0, 3600, true, false)
+				r.Reply(b.Finish(limit))
+				return
+			}
+		}
+	}
+	b.Begin(r.Scratch(), &q, max(outcome.Rcode(), wire.RcodeServFail), false)
+	r.Reply(b.Finish(limit))
+}
+
+// announce says where the daemon answers and, of a demo, what to try.
+func (d *daemon) announce(out io.Writer, s settings.Settings) {
+	fmt.Fprintf(out, "usciere %s  %s\n", Version, s.Town.Name)
+	var addrs []string
+	for _, a := range d.dns.Addrs() {
+		addrs = append(addrs, a.String())
+	}
+	fmt.Fprintf(out, "  dns       %s udp+tcp\n", strings.Join(addrs, " "))
+	fmt.Fprintf(out, "  socket    %s\n", d.socket.Addr())
+	if d.demo != nil {
+		fmt.Fprintf(out, "  upstream  built-in demo names (give --upstream for real ones)\n")
+	} else {
+		var servers []string
+		for _, s := range d.inForce.Load().groups[0].Servers() {
+			servers = append(servers, s.Addr.String())
+		}
+		fmt.Fprintf(out, "  upstream  %s\n", strings.Join(servers, " "))
+	}
+	counts := d.rules.Snapshot().Counts()
+	if _, office, ok := d.rules.Snapshot().NetworkOf(netip.MustParseAddr("127.10.1.5")); !ok || office.ID != demoOffices[0].id {
+		fmt.Fprintf(out, "  rules     %d offices, %d seats, %d grants\n", counts.Offices, counts.Seats, counts.Grants)
+		return
+	}
+	var offices []string
+	for _, o := range demoOffices {
+		offices = append(offices, o.id+" "+o.network)
+	}
+	fmt.Fprintf(out, "  offices   %s\ntry\n", strings.Join(offices, " · "))
+	at := d.dns.Addrs()[0]
+	for _, try := range []struct{ client, shows string }{
+		{"127.10.1.5", "anagrafe: granted by 12/2026"},
+		{"127.10.2.5", "tributi: not granted, leads to the page"},
+		{"127.10.2.9", "the manager's seat: no limits"},
+		{"127.99.0.1", "outside the site: refused"},
+	} {
+		fmt.Fprintf(out, "  dig -b %-11s @%s -p %d www.inps.it    %s\n", try.client, at.Addr(), at.Port(), try.shows)
+	}
+}

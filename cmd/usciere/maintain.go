@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usciere/policy"
+	"usciere/policy/journal"
+	"usciere/policy/store"
+)
+
+// checkCommand looks at settings and store without serving.
+func checkCommand() *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check settings, zones and store without serving (the daemon must not hold the store)",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := o.settings()
+			if err != nil {
+				return err
+			}
+			out := c.OutOrStdout()
+			fmt.Fprintf(out, "settings  %s  ok\n", orDefault(o.config, "(defaults)"))
+			zones, err := loadZones(s)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "zones     %d  ok\n", len(zones))
+			folder, err := s.StateFolder()
+			if err != nil {
+				return err
+			}
+			report, err := store.Check(folder)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "store     %s  ok: format %d, %d KiB, %d grants, %d requests\n",
+				report.Path, report.Format, report.Size>>10, report.Records[policy.TableGrants], report.Records[policy.TableRequests])
+			fmt.Fprintf(out, "journal   %d entries  ok: head %s\n", report.Entries, report.Head)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.config, "config", "", "settings `FILE` (YAML)")
+	c.Flags().StringVar(&o.state, "state", "", "`DIR` of rules and journal; before the settings")
+	return c
+}
+
+func orDefault(text, fallback string) string {
+	if text == "" {
+		return fallback
+	}
+	return text
+}
+
+// restoreCommand puts a backup in the place of the store.
+func restoreCommand() *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the store (the daemon must be stopped)",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := o.settings()
+			if err != nil {
+				return err
+			}
+			folder, err := s.StateFolder()
+			if err != nil {
+				return err
+			}
+			restored, err := store.Restore(folder, args[0], myself(), time.Now())
+			if err != nil {
+				return err
+			}
+			out := c.OutOrStdout()
+			fmt.Fprintf(out, "restored  %s into %s, journal head %s\n", args[0], folder, restored.Head)
+			if restored.Kept != "" {
+				fmt.Fprintf(out, "kept      what was there as %s\n", restored.Kept)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.config, "config", "", "settings `FILE` (YAML)")
+	c.Flags().StringVar(&o.state, "state", "", "`DIR` of rules and journal; before the settings")
+	return c
+}
+
+// myself is who runs this process.
+func myself() policy.Actor {
+	a := policy.Actor{UID: uint32(os.Getuid()), PID: int32(os.Getpid()), Via: journal.ViaRestore}
+	if u, err := user.Current(); err == nil {
+		a.Name = u.Username
+	}
+	return a
+}

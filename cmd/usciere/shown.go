@@ -1,0 +1,93 @@
+package main
+
+import (
+	"time"
+
+	"usciere/cmd/usciere/settings"
+	"usciere/policy"
+	"usciere/policy/admin"
+)
+
+// openAdmin opens the socket on what this daemon shows and lets change.
+func (d *daemon) openAdmin(path string, groups settings.Admin) (err error) {
+	if d.socket, err = admin.Listen(path); err != nil {
+		return err
+	}
+	d.admin = admin.New(admin.Config{
+		Rules: d.rules, Store: d.store, Resolver: shown{d},
+		Groups:  admin.Groups{Admin: groups.Group, Viewer: groups.Viewers},
+		Version: Version, Started: d.started, Daemon: d.describe, Log: d.log,
+	})
+	return nil
+}
+
+func (d *daemon) describe() admin.Daemon {
+	s := d.inForce.Load().settings
+	out := admin.Daemon{Town: s.Town.Name, Socket: d.socket.Addr().String(), State: d.folder, Config: d.options.config}
+	for _, a := range d.dns.Addrs() {
+		out.Listen = append(out.Listen, a.String())
+	}
+	for _, p := range d.rules.Snapshot().NetworksOutside() {
+		out.Problems = append(out.Problems, "network "+p.String()+" lies outside the site: nobody in it is answered")
+	}
+	return out
+}
+
+// shown is the query path as the socket shows it.
+type shown struct{ *daemon }
+
+// Explain says where a question would go.
+func (d shown) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) admin.Judgement {
+	way := d.resolver.Route(rules, c, name, t, at)
+	out := admin.Judgement{Verdict: way.Verdict, Local: way.Describe(), Mode: d.resolver.Mode(c)}
+	if way.Through != "" {
+		out.Through = way.Through.String()
+	}
+	return out
+}
+
+// Counters are the resolver's.
+func (d shown) Counters() admin.Counters { return admin.Counters(d.resolver.Stats()) }
+
+// CacheStats are the figures of the answer cache.
+func (d shown) CacheStats() admin.CacheStats {
+	s := d.cache.Stats()
+	return admin.CacheStats{Entries: s.Entries, Bytes: s.Bytes, Hits: s.Hits, Misses: s.Misses, Puts: s.Puts, Evictions: s.Evictions}
+}
+
+// CacheShow is what the cache has for a name.
+func (d shown) CacheShow(name policy.Name) []admin.CacheEntry {
+	var out []admin.CacheEntry
+	for _, c := range d.resolver.Cached(name) {
+		from := "upstream"
+		if c.Forward != "" {
+			from = "forward " + c.Forward.String()
+		}
+		out = append(out, admin.CacheEntry{
+			Type: c.Type, DO: c.DO, CD: c.CD, AD: c.AD, From: from, Rcode: c.Rcode, Remaining: c.Remaining, Records: c.Records,
+		})
+	}
+	return out
+}
+
+// CacheFlush forgets the answers for a name, or all.
+func (d shown) CacheFlush(name policy.Name) int {
+	if name == "" {
+		return d.cache.Flush()
+	}
+	return d.cache.FlushName([]byte(name))
+}
+
+// Upstreams are the servers of all groups.
+func (d shown) Upstreams() []admin.Upstream {
+	var out []admin.Upstream
+	for _, g := range d.inForce.Load().groups {
+		for _, s := range g.Servers() {
+			out = append(out, admin.Upstream{
+				Group: g.Name(), Addr: s.Addr, Queries: s.Queries, Failures: s.Failures, Dropped: s.Dropped,
+				LastError: s.LastError, RTT: s.RTT, Silent: s.Silent,
+			})
+		}
+	}
+	return out
+}
