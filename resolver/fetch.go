@@ -3,6 +3,8 @@ package resolver
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"usciere/policy"
@@ -24,6 +26,11 @@ func (r *Resolver) detached(q *query, do func(*query)) {
 	later := &query{request: req, client: q.client, at: q.at}
 	go func() {
 		defer req.Drop() // when nothing was replied
+		defer func() {
+			if fault := recover(); fault != nil { // one question must not end the daemon
+				slog.Error("a question met a fault of the program", "fault", fault, "stack", string(debug.Stack()))
+			}
+		}()
 		if later.Read(req.Packet) == wire.Good {
 			do(later)
 		}
@@ -63,7 +70,7 @@ func (r *Resolver) ask(q *wire.Query, way Route, s *setup) (upstream.Answer, err
 // finish ends a relayed answer: what a mail domain points to is noted for its office before the office can ask for it.
 func (r *Resolver) finish(q *query, way Route) {
 	reply := q.Builder.Finish(q.Limit(q.request.Transport == listen.UDP))
-	if way.Verdict.Reason == policy.Granted && way.Through == "" && policy.MailHostsOf(q.Name(), policy.Type(q.Type)) {
+	if way.Verdict.Reason == policy.Granted && policy.MailHostsOf(q.Name(), policy.Type(q.Type)) {
 		r.targets.learn(&q.client, q.Name(), policy.Type(q.Type), reply, q.at)
 	}
 	r.counters.replies.Add(1)

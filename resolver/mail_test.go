@@ -82,6 +82,9 @@ func TestAManagersMailQuestionsOpenNothingForTheOffice(t *testing.T) {
 		[3]string{manager, "posta.example.it MX", mx},
 		[3]string{tributi, "mx1.provider.net A", page},
 	)
+	if n := len(h.resolver.targets.known["tributi"]); n != 0 {
+		t.Errorf("%d names are kept for nothing", n)
+	}
 }
 
 func TestMailGrantedToAllServersOpensNothingForTheEmployeesBesideThem(t *testing.T) {
@@ -137,6 +140,18 @@ func TestTheHostsOfMailAreOpenForTheTTLOfTheRecordButAMinuteAtLeast(t *testing.T
 	h.expect([3]string{protocollo, "mx1.provider.net A", host})
 	h.clock.advance(2 * time.Second)
 	h.expect([3]string{protocollo, "mx1.provider.net A", denied})
+}
+
+func TestTheTimeOfAHostCountsFromTheReply(t *testing.T) {
+	h := open(t)
+	honest := dnstest.Records(records...)
+	h.upstream.SetHandler(func(q dnstest.Query) []dnstest.Send {
+		h.clock.advance(4 * time.Second) // a slow server
+		return honest(q)
+	})
+	h.expect([3]string{protocollo, "posta.example.it MX", mx}) // TTL 120
+	h.clock.advance(119 * time.Second)
+	h.expect([3]string{protocollo, "mx1.provider.net A", host})
 }
 
 func TestADomainWithoutMailOpensNothing(t *testing.T) { // RFC 7505

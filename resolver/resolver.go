@@ -40,6 +40,9 @@ type LocalZone struct {
 	Offices map[string]policy.Moment // office id → day from which it sees the zone; nil: everybody inside the site
 }
 
+// MaxForwards is how many forwards a setup may have: each has a number of one octet in the answer cache.
+const MaxForwards = 255
+
 // Forward sends the names of some zones to servers of their own: Active Directory, the LAN's reverse zones.
 type Forward struct {
 	Zones []policy.Name

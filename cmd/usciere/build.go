@@ -33,6 +33,9 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	if err != nil {
 		return resolver.Setup{}, nil, err
 	}
+	if len(s.Forwards) > resolver.MaxForwards {
+		return resolver.Setup{}, nil, fmt.Errorf("%d forwards are too many: %d are the most; put zones with the same servers into one", len(s.Forwards), resolver.MaxForwards)
+	}
 	servers, err := d.upstreams(s)
 	if err != nil {
 		return resolver.Setup{}, nil, err
@@ -40,7 +43,7 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	out := resolver.Setup{
 		Zones:     zones,
 		Sinkhole:  resolver.Sinkhole{Mode: policy.Mode(s.Sinkhole.Mode), Addresses: s.Sinkhole.Addresses, Contact: s.Sinkhole.Contact},
-		ClientTTL: seconds(s.Cache.ClientTTL),
+		ClientTTL: d.clientTTL,
 		Upstream:  newGroup("upstream", servers, s.Upstream),
 	}
 	all := groups{out.Upstream}

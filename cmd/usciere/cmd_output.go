@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,16 +20,19 @@ type screen struct{ w io.Writer }
 
 // line prints what happened and to what: "granted   g-41  tributi  web". Empty fields are left out.
 func (s screen) line(label string, fields ...string) {
-	fmt.Fprintf(s.w, "%-9s %s\n", label, joined(fields))
+	s.print(fmt.Sprintf("%-9s %s\n", label, joined(fields)))
 }
 
 // detail prints a line that belongs to the one above.
 func (s screen) detail(label string, fields ...string) {
-	fmt.Fprintf(s.w, "  %-8s %s\n", label, joined(fields))
+	s.print(fmt.Sprintf("  %-8s %s\n", label, joined(fields)))
 }
 
 // note prints a sentence.
-func (s screen) note(text string) { fmt.Fprintln(s.w, printable(text)) }
+func (s screen) note(text string) { s.print(printable(text) + "\n") }
+
+// print writes text that is printable already. A screen that is gone (a closed pipe) is nobody's loss.
+func (s screen) print(text string) { _, _ = io.WriteString(s.w, text) }
 
 func joined(fields []string) string {
 	var out []string
@@ -46,22 +50,19 @@ func (s screen) table(empty string, header []string, rows [][]string) {
 		s.note(empty)
 		return
 	}
-	var text bytes.Buffer
-	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	var lines strings.Builder
 	for _, row := range append([][]string{header}, rows...) {
 		for i, cell := range row {
 			if i > 0 {
-				fmt.Fprint(t, "\t")
+				lines.WriteByte('\t')
 			}
-			if cell == "" {
-				cell = "-"
-			}
-			fmt.Fprint(t, printable(cell))
+			lines.WriteString(printable(cmp.Or(cell, "-")))
 		}
-		fmt.Fprintln(t)
+		lines.WriteByte('\n')
 	}
-	t.Flush() // into memory: it cannot fail
-	_, _ = s.w.Write(text.Bytes())
+	t := tabwriter.NewWriter(s.w, 0, 0, 2, ' ', 0)
+	_, _ = io.WriteString(t, lines.String())
+	_ = t.Flush()
 }
 
 // json prints a value for programs, with stable keys.

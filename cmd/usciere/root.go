@@ -79,12 +79,15 @@ func report(w io.Writer, err error) int {
 	} else {
 		message, hint, _ = strings.Cut(message, "\n")
 	}
-	fmt.Fprintln(w, "error:", printable(message))
+	out := screen{w}
+	out.note("error: " + message)
 	for line := range strings.Lines(hint) {
-		fmt.Fprintln(w, " ", printable(strings.TrimSpace(line)))
+		if line = strings.TrimSpace(line); line != "" {
+			out.note("  " + line)
+		}
 	}
 	if !errors.As(err, new(failure)) {
-		fmt.Fprintln(w, "  see `usciere help`, or the command with --help")
+		out.note("  see `usciere help`, or the command with --help")
 		return 2
 	}
 	return 1

@@ -122,6 +122,8 @@ type daemon struct {
 	started time.Time
 	inForce atomic.Pointer[inForce]
 
+	clientTTL uint32 // seconds; the cache's, which a reload does not change
+
 	dns      *listen.Server
 	store    *store.Store
 	rules    *policy.Live
@@ -143,6 +145,7 @@ type inForce struct {
 func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	d := &daemon{options: o, level: new(slog.LevelVar), started: time.Now()}
 	d.log = newLog(os.Stderr, s.Log, d.level)
+	slog.SetDefault(d.log) // for packages that only speak of faults
 	defer func() {
 		if err != nil {
 			d.close()
@@ -177,6 +180,7 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 			}
 		}
 	}
+	d.clientTTL = seconds(s.Cache.ClientTTL)
 	setup, groups, err := d.build(s)
 	if err != nil {
 		return nil, err

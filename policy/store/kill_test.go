@@ -61,9 +61,9 @@ func TestNoAcknowledgedChangeIsLostWhenTheProcessIsKilled(t *testing.T) {
 	dir := t.TempDir()
 	acknowledged := uint64(0)
 	for round := range kills {
-		// The first rounds kill during the first start too.
-		patience := time.Duration(rand.Int64N(int64(100 * time.Millisecond)))
-		acknowledged = max(acknowledged, killAfter(t, dir, patience))
+		// Every third is killed while it starts, the others at work.
+		patience := time.Duration(rand.Int64N(int64(60 * time.Millisecond)))
+		acknowledged = max(acknowledged, killAfter(t, dir, round%3 != 0, patience))
 		s, err := Open(dir, Options{})
 		if err != nil {
 			t.Fatalf("kill %d: %v", round, err)
@@ -118,8 +118,9 @@ func officesOfJournal(t *testing.T, s *Store) map[string]bool {
 	return ids
 }
 
-// killAfter runs a child for a time and returns the last change that it printed.
-func killAfter(t *testing.T, dir string, patience time.Duration) (last uint64) {
+// killAfter runs a child for a time, counted from its start or from its first change, and returns the last change that it
+// printed.
+func killAfter(t *testing.T, dir string, atWork bool, patience time.Duration) (last uint64) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childFolder+"="+dir)
@@ -131,8 +132,10 @@ func killAfter(t *testing.T, dir string, patience time.Duration) (last uint64) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
-	defer timer.Stop()
+	kill := func() { time.AfterFunc(patience, func() { cmd.Process.Kill() }) }
+	if !atWork {
+		kill()
+	}
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
@@ -141,6 +144,10 @@ func killAfter(t *testing.T, dir string, patience time.Duration) (last uint64) {
 		}
 		if last, err = strconv.ParseUint(line[:len(line)-1], 10, 64); err != nil {
 			t.Fatal(err)
+		}
+		if atWork {
+			atWork = false
+			kill()
 		}
 	}
 	if err := cmd.Wait(); cmd.ProcessState.Exited() {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/miekg/dns"
@@ -59,13 +61,24 @@ func (g *Group) join(q Question) (*flight, error) {
 	f := &flight{done: make(chan struct{})}
 	g.flights[q] = f
 	g.work.Go(func() {
-		f.answer, f.err = g.fly(q)
+		f.answer, f.err = g.survive(q)
 		g.mu.Lock()
 		delete(g.flights, q)
 		g.mu.Unlock()
 		close(f.done)
 	})
 	return f, nil
+}
+
+// survive is fly, but a fault of the program in one question does not end the daemon.
+func (g *Group) survive(q Question) (a Answer, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			slog.Error("a question upstream met a fault of the program", "fault", fault, "stack", string(debug.Stack()))
+			a, err = Answer{}, errors.New("a fault of the program")
+		}
+	}()
+	return g.fly(q)
 }
 
 // fly asks one server after another until one answers, time is up, or the group closes; those that kept silent are asked
