@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -139,7 +140,7 @@ func killAfter(t *testing.T, dir string, atWork bool, patience time.Duration) (l
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
-		if err == io.EOF { // a line cut off by the kill does not count
+		if errors.Is(err, io.EOF) { // a line cut off by the kill does not count
 			break
 		}
 		if last, err = strconv.ParseUint(line[:len(line)-1], 10, 64); err != nil {

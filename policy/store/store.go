@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"usciere/policy"
 	"usciere/policy/journal"
@@ -178,7 +179,7 @@ func openPages(path string, o Options) (*bbolt.DB, error) {
 		options.InitialMmapSize = 1 << 30
 	}
 	db, err := bbolt.Open(path, 0o600, options)
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, inUse(path)
 	}
 	if err != nil {

@@ -160,7 +160,7 @@ func TestATransaction(t *testing.T) {
 		head := s.Head()
 		func() {
 			defer func() {
-				if recover() != refused {
+				if fault := recover(); fault != any(refused) { //nolint:errorlint // the very value, not one like it
 					t.Error("the panic of the program is swallowed")
 				}
 			}()

@@ -69,7 +69,7 @@ func socketOwner(proc, network string, addr netip.AddrPort) (pid int, program st
 			continue
 		}
 		conflicts(f, network, addr, inodes)
-		f.Close()
+		_ = f.Close()
 		if len(inodes) > 0 {
 			break // a socket of the same family is the likelier culprit than an IPv6 wildcard
 		}

@@ -9,6 +9,7 @@ import (
 // Transport is how a message came.
 type Transport uint8
 
+// The transports.
 const (
 	UDP Transport = iota
 	TCP

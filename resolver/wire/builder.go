@@ -17,6 +17,7 @@ const (
 // Section is the section of a message that a record is in.
 type Section uint8
 
+// The sections, in the order of a message.
 const (
 	Answer Section = iota
 	Authority

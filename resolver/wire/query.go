@@ -5,6 +5,7 @@ import "encoding/binary"
 // Outcome is what reading a packet came to, and so what kind of reply is due.
 type Outcome uint8
 
+// The outcomes.
 const (
 	Good    Outcome = iota // a well-formed question of class IN or CH
 	Drop                   // a response, or shorter than a header: silence
