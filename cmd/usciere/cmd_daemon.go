@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -196,8 +197,8 @@ func writeWhole(path string, force bool, write func(io.Writer) (int64, error)) (
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+			err = errors.Join(err, os.Remove(f.Name()))
+			_ = f.Close() // nobody wants it any more
 		}
 	}()
 	if n, err = write(f); err != nil {

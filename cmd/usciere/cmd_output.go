@@ -20,12 +20,12 @@ type screen struct{ w io.Writer }
 
 // line prints what happened and to what: "granted   g-41  tributi  web". Empty fields are left out.
 func (s screen) line(label string, fields ...string) {
-	s.print(fmt.Sprintf("%-9s %s\n", label, joined(fields)))
+	s.print(fmt.Sprintf("%-9s %s\n", printable(label), joined(fields)))
 }
 
 // detail prints a line that belongs to the one above.
 func (s screen) detail(label string, fields ...string) {
-	s.print(fmt.Sprintf("  %-8s %s\n", label, joined(fields)))
+	s.print(fmt.Sprintf("  %-8s %s\n", printable(label), joined(fields)))
 }
 
 // note prints a sentence.

@@ -236,16 +236,19 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 // drainTime bounds the end: with the rest of it, a stop takes less than 5 s.
 const drainTime = 3 * time.Second
 
-// drain lets questions under way be answered, and ends.
+// drain lets the commands and questions under way be answered, and ends.
 func (d *daemon) drain(served <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
+	if err := d.admin.Shutdown(ctx); err != nil {
+		d.log.Warn("stopped with a command under way", "error", err)
+	}
 	if err := d.dns.Shutdown(ctx); err != nil {
 		d.log.Warn("stopped with questions under way", "error", err)
 	}
-	<-served
+	err := <-served
 	d.noteHead()
-	return nil
+	return err
 }
 
 // close ends what is open, newest first.

@@ -19,6 +19,7 @@ import (
 
 const (
 	maxBody  = 1 << 20 // octets
+	maxText  = 4096    // octets of one text in it; the reasons of a letter may have 4000
 	maxDepth = 32      // of JSON
 )
 
@@ -60,7 +61,7 @@ func decode(text []byte, into any) error {
 	}
 	keys := json.NewDecoder(bytes.NewReader(text))
 	keys.UseNumber()
-	if err := checkKeys(keys, 0); err != nil {
+	if err := checkValue(keys, 0); err != nil {
 		return refusalOf(err)
 	}
 	if _, err := keys.Token(); !errors.Is(err, io.EOF) {
@@ -90,15 +91,18 @@ func refusalOf(err error) error {
 	return invalid("", "the content is not as it should be: "+strings.TrimPrefix(err.Error(), "json: "))
 }
 
-// checkKeys refuses what encoding/json lets pass in the next value: keys that stand twice in an object, or that are
-// written otherwise than the field.
-func checkKeys(dec *json.Decoder, depth int) error {
+// checkValue refuses what encoding/json lets pass in the next value: keys that stand twice in an object or are written
+// otherwise than the field, and texts that would be slow to read, as names are (IDNA).
+func checkValue(dec *json.Decoder, depth int) error {
 	if depth > maxDepth {
 		return invalid("", "the JSON is nested too deeply")
 	}
 	token, err := dec.Token()
 	if err != nil {
 		return err
+	}
+	if text, ok := token.(string); ok && len(text) > maxText {
+		return invalid("shorten it; of the address of a page, only the host counts", fmt.Sprintf("a text is longer than %d octets", maxText))
 	}
 	switch token {
 	case json.Delim('{'):
@@ -116,13 +120,13 @@ func checkKeys(dec *json.Decoder, depth int) error {
 				return invalid("", fmt.Sprintf("unknown field %q", key))
 			}
 			seen[key] = true
-			if err := checkKeys(dec, depth+1); err != nil {
+			if err := checkValue(dec, depth+1); err != nil {
 				return err
 			}
 		}
 	case json.Delim('['):
 		for dec.More() {
-			if err := checkKeys(dec, depth+1); err != nil {
+			if err := checkValue(dec, depth+1); err != nil {
 				return err
 			}
 		}

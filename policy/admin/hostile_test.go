@@ -66,6 +66,7 @@ func TestHostileRequests(t *testing.T) {
 		says           string
 	}{
 		{"a body over a mebibyte", postOf("/v1/office/add", `{"name":"`+strings.Repeat("x", 1<<20)+`"}`), 400, "longer than 1048576 octets"},
+		{"a name that takes long to read", postOf("/v1/grant/add", `{"names":["`+strings.Repeat("語", 300_000)+`"]}`), 400, "longer than 4096 octets"},
 		{"a body over a mebibyte, in chunks", "POST /v1/office/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			"200000\r\n" + strings.Repeat(" ", 1<<21) + "\r\n0\r\n\r\n", 400, "longer than"},
 		{"a body that does not come", "POST /v1/office/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{", 400, "did not come within"},

@@ -80,37 +80,33 @@ func verifyJournal(c *call) (any, error) {
 			return nil, invalid("take it from the daemon's log, or from `usciere journal verify`", err.Error())
 		}
 	}
-	out := Verification{Sound: true}
-	out.Head, out.Entries, err = c.cfg.Store.VerifyJournal()
+	out, err := Verify(c.cfg.Store, noted)
+	if err == nil && !out.Sound {
+		c.cfg.Log.Error("the journal does not verify", "problem", out.Problem)
+	}
+	return out, err
+}
+
+// Verify checks a store's journal, and that it runs through a head noted before (the zero one when none was). What is wrong
+// with the journal is a finding; its errors are faults of the store.
+func Verify(s Store, noted journal.Head) (out Verification, err error) {
+	out.Head, out.Entries, err = s.VerifyJournal()
 	var bad *journal.BadEntryError
 	switch {
 	case errors.As(err, &bad):
-		out.Sound, out.Problem = false, err.Error()
+		out.Problem, err = err.Error(), nil
 	case err != nil:
-		return nil, err
+		return out, err
+	case out.Head.Seq < noted.Seq:
+		out.Problem = fmt.Sprintf("it ends at entry %d, but once reached entry %d: its end was cut off", out.Head.Seq, noted.Seq)
 	case noted.Seq > 0:
-		problem, err := c.missing(noted)
-		if err != nil {
-			return nil, err
-		}
-		out.Sound, out.Problem = problem == "", problem
+		err = s.Journal(noted.Seq, func(e journal.Entry) bool {
+			if e.Head() != noted {
+				out.Problem = fmt.Sprintf("entry %d is not the one that was noted: the journal was rewritten", noted.Seq)
+			}
+			return false
+		})
 	}
-	if !out.Sound {
-		c.cfg.Log.Error("the journal does not verify", "problem", out.Problem)
-	}
-	return out, nil
-}
-
-// missing says how the journal fails to run through a head that was noted.
-func (c *call) missing(noted journal.Head) (problem string, err error) {
-	if head := c.cfg.Store.Head(); head.Seq < noted.Seq {
-		return fmt.Sprintf("the journal ends at entry %d, but once reached entry %d: its end was cut off", head.Seq, noted.Seq), nil
-	}
-	err = c.cfg.Store.Journal(noted.Seq, func(e journal.Entry) bool {
-		if e.Head() != noted {
-			problem = fmt.Sprintf("journal entry %d is not the one that was noted: the journal was rewritten", noted.Seq)
-		}
-		return false
-	})
-	return problem, err
+	out.Sound = out.Problem == ""
+	return out, err
 }
