@@ -1,26 +1,14 @@
 package main
 
 import (
-	"context"
-	_ "embed"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"usciere/cmd/usciere/settings"
 	"usciere/policy"
-	"usciere/resolver/listen"
-	"usciere/resolver/wire"
-	"usciere/resolver/zone"
 )
-
-// demoZone is what the demo's upstream knows: names that offices use, at documentation addresses (RFC 5737, RFC 3849).
-//
-//go:embed demo.zone
-var demoZone string
 
 // demoSettings are the defaults of serve --demo: a small town on loopback, where every 127.x.y.z is a workstation.
 func demoSettings() settings.Settings {
@@ -87,98 +75,4 @@ func seedDemo(rules *policy.Live) error {
 		return fmt.Errorf("make the demo's rules: %w", err)
 	}
 	return nil
-}
-
-// demoUpstream is a server of demoZone on a port of its own.
-type demoUpstream struct {
-	zone   *zone.Zone
-	server *listen.Server
-	done   chan struct{}
-}
-
-func openDemoUpstream() (*demoUpstream, error) {
-	z, err := zone.Parse(".", strings.NewReader(demoZone), "demo.zone")
-	if err != nil {
-		return nil, err
-	}
-	server, err := listen.Open(listen.Config{Addrs: []string{"127.0.0.1:0"}, Readers: 1})
-	if err != nil {
-		return nil, fmt.Errorf("open the demo's upstream: %w", err)
-	}
-	u := &demoUpstream{z, server, make(chan struct{})}
-	go func() {
-		defer close(u.done)
-		_ = server.Serve(u) // ends with close
-	}()
-	return u, nil
-}
-
-func (u *demoUpstream) addr() netip.AddrPort { return u.server.Addrs()[0] }
-
-func (u *demoUpstream) close() {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = u.server.Shutdown(ctx)
-	<-u.done
-}
-
-// Serve answers one question from the zone.
-func (u *demoUpstream) Serve(r *listen.Request) {
-	var q wire.Query
-	var b wire.Builder
-	outcome := q.Read(r.Packet)
-	if outcome == wire.Drop {
-		return
-	}
-	limit := q.Limit(r.Transport == listen.UDP)
-	if outcome == wire.Good {
-		if msg, err := u.zone.Lookup(q.Name(), q.Type).Pack(q.Name(), q.Type); err == nil {
-			if ttls, err := wire.TTLOffsets(msg); err == nil {
-				b.Relay(r.Scratch(), &q, msg, ttls, 0, 3600, true, false)
-				r.Reply(b.Finish(limit))
-				return
-			}
-		}
-	}
-	b.Begin(r.Scratch(), &q, max(outcome.Rcode(), wire.RcodeServFail), false)
-	r.Reply(b.Finish(limit))
-}
-
-// announce says where the daemon answers and, of a demo, what to try.
-func (d *daemon) announce(out io.Writer, s settings.Settings) {
-	fmt.Fprintf(out, "usciere %s  %s\n", Version, s.Town.Name)
-	var addrs []string
-	for _, a := range d.dns.Addrs() {
-		addrs = append(addrs, a.String())
-	}
-	fmt.Fprintf(out, "  dns       %s udp+tcp\n", strings.Join(addrs, " "))
-	fmt.Fprintf(out, "  socket    %s\n", d.socket.Addr())
-	if d.demo != nil {
-		fmt.Fprintf(out, "  upstream  built-in demo names (give --upstream for real ones)\n")
-	} else {
-		var servers []string
-		for _, s := range d.inForce.Load().groups[0].Servers() {
-			servers = append(servers, s.Addr.String())
-		}
-		fmt.Fprintf(out, "  upstream  %s\n", strings.Join(servers, " "))
-	}
-	counts := d.rules.Snapshot().Counts()
-	if _, office, ok := d.rules.Snapshot().NetworkOf(netip.MustParseAddr("127.10.1.5")); !ok || office.ID != demoOffices[0].id {
-		fmt.Fprintf(out, "  rules     %d offices, %d seats, %d grants\n", counts.Offices, counts.Seats, counts.Grants)
-		return
-	}
-	var offices []string
-	for _, o := range demoOffices {
-		offices = append(offices, o.id+" "+o.network)
-	}
-	fmt.Fprintf(out, "  offices   %s\ntry\n", strings.Join(offices, " · "))
-	at := d.dns.Addrs()[0]
-	for _, try := range []struct{ client, shows string }{
-		{"127.10.1.5", "anagrafe: granted by 12/2026"},
-		{"127.10.2.5", "tributi: not granted, leads to the page"},
-		{"127.10.2.9", "the manager's seat: no limits"},
-		{"127.99.0.1", "outside the site: refused"},
-	} {
-		fmt.Fprintf(out, "  dig -b %-11s @%s -p %d www.inps.it    %s\n", try.client, at.Addr(), at.Port(), try.shows)
-	}
 }
