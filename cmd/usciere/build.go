@@ -42,7 +42,7 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	out := resolver.Setup{
 		Zones:     zones,
 		Sinkhole:  resolver.Sinkhole{Mode: policy.Mode(s.Sinkhole.Mode), Addresses: s.Sinkhole.Addresses, Contact: s.Sinkhole.Contact},
-		ClientTTL: d.clientTTL,
+		ClientTTL: seconds(d.opened.Cache.ClientTTL),
 		Upstream:  newGroup("upstream", servers, s.Upstream),
 	}
 	all := groups{out.Upstream}

@@ -120,9 +120,8 @@ type daemon struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	started time.Time
+	opened  settings.Settings // what cannot change in a running daemon is as it says
 	inForce atomic.Pointer[inForce]
-
-	clientTTL uint32 // seconds; the cache's, which a reload does not change
 
 	dns      *listen.Server
 	store    *store.Store
@@ -143,7 +142,7 @@ type inForce struct {
 
 // open brings everything up, or nothing: ports first, then the store, then what needs both.
 func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
-	d := &daemon{options: o, level: new(slog.LevelVar), started: time.Now()}
+	d := &daemon{options: o, opened: s, level: new(slog.LevelVar), started: time.Now()}
 	d.log = newLog(os.Stderr, s.Log, d.level)
 	slog.SetDefault(d.log) // for packages that only speak of faults
 	defer func() {
@@ -180,7 +179,6 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 			}
 		}
 	}
-	d.clientTTL = seconds(s.Cache.ClientTTL)
 	setup, groups, err := d.build(s)
 	if err != nil {
 		return nil, err
