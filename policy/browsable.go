@@ -20,10 +20,11 @@ func Browsable(name []byte) bool {
 	if labels < 2 {
 		return false
 	}
-	tld := string(name[last+1 : last+1+int(name[last])])
-	if tld == "arpa" {
-		return false
-	}
-	_, public := publicsuffix.PublicSuffix(tld)
-	return public
+	return string(name[last:]) != "\x04arpa\x00" && isPublic(name[last:])
+}
+
+// isPublic says whether a single label, in wire form, is a top-level domain of the public DNS (publicsuffix.org).
+func isPublic(label []byte) bool {
+	_, icann := publicsuffix.PublicSuffix(string(label[1 : 1+int(label[0])]))
+	return icann
 }

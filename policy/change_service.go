@@ -95,8 +95,11 @@ func checkServiceRule(sv *Service, r Rule) error {
 	if r.Name == "" {
 		return invalid("give a name (www.inps.it), *.name or .name", "service %s has an empty domain rule", sv.ID)
 	}
-	if _, _, err := ParseRule(r.String()); err != nil {
+	switch plain, _, err := ParseRule(r.String()); {
+	case err != nil:
 		return err
+	case plain != r:
+		return invalid("give the host alone: "+plain.String(), "%s is no domain rule", r)
 	}
 	if mail, _, _ := mailBase([]byte(r.Name), TypeA); mail && sv.Channel == Web {
 		return invalid("make a service of the mail channel for it", "%s belongs to mail: a service of the web never opens it (R3)", r)

@@ -286,6 +286,7 @@ func TestServicesAreCheckedAndChanged(t *testing.T) {
 		{"a rule twice", Invalid, "stands twice", AddService{ID: "x", Rules: one("a.example.com", "a.example.com")}},
 		{"an empty rule", Invalid, "empty domain rule", AddService{ID: "x", Rules: []ServiceRule{{Source: "x"}}}},
 		{"a public suffix that no parser saw", Invalid, "public suffix", AddService{ID: "x", Rules: []ServiceRule{{Rule: Rule{Tree, name("gov.it")}, Source: "x"}}}},
+		{"the address of a page that no parser saw", Invalid, "the host alone: www.example.com", AddService{ID: "x", Rules: []ServiceRule{{Rule: Rule{Exact, name("https://www.example.com/")}, Source: "x"}}}},
 		{"no source", Invalid, "--source", AddService{ID: "x", Rules: []ServiceRule{{Rule: rule("a.example.com"), Source: " "}}}},
 		{"a mail name in a service of the web", Invalid, "belongs to mail", AddService{ID: "x", Rules: one("autodiscover.example.com")}},
 		{"an unknown eligible office", NotFound, "no office", AddService{ID: "x", Rules: one("a.example.com"), Eligible: []string{"nessuno"}}},
@@ -306,6 +307,7 @@ func TestServicesAreCheckedAndChanged(t *testing.T) {
 	if town.allows("10.20.2.5", "www.suite.example.com") || !town.allows("10.20.2.5", "new.example.com") {
 		t.Error("a replaced service still has its old rules, or lacks its new ones")
 	}
+	town.refused(Conflict, "has 1 grants", RemoveService{ID: "suite"})
 }
 
 func TestAnOfficeIsRemovedWithAllItHas(t *testing.T) {

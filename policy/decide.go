@@ -175,8 +175,11 @@ func (s *Snapshot) match(c *Client, entries []entry, q question) (best Verdict, 
 		}
 	}
 	for _, e := range services(entries) {
+		if e.cond == isAncestor {
+			continue
+		}
 		cond := &s.conds[e.cond]
-		if e.cond == isAncestor || !cond.fits(q) {
+		if !cond.fits(q) {
 			continue
 		}
 		sv := s.servicen[e.owner&^ownerKind-1]
@@ -205,9 +208,9 @@ func (c *Client) subject(i int) Subject {
 
 // Exists says whether a grant of the client covers the name, for any type and at any time, or a name below it. Such a name
 // must never be answered NXDOMAIN, since a cache would take the granted names with it (RFC 8020); nor must a top-level
-// domain.
+// domain of the public DNS.
 func (s *Snapshot) Exists(c *Client, name []byte) bool {
-	if name[0] == 0 || name[1+int(name[0])] == 0 {
+	if name[0] == 0 || name[1+int(name[0])] == 0 && isPublic(name) {
 		return true
 	}
 	if c.number == 0 {
@@ -247,9 +250,12 @@ func (s *Snapshot) reaches(c *Client, entries []entry, depth int, mailName bool)
 	}
 	of := services(entries)
 	for i := range of {
+		if !any(of[i : i+1]) {
+			continue
+		}
 		number := uint32(of[i].owner &^ ownerKind)
 		for j := range subjects {
-			if len(subjects[j].of(number)) > 0 && any(of[i:i+1]) {
+			if len(subjects[j].of(number)) > 0 {
 				return true
 			}
 		}

@@ -208,6 +208,11 @@ func TestTheVerdictNamesTheMostSpecificRule(t *testing.T) {
 			t.Errorf("%s: grant %s (want %s), rule %s, service %q, for %s", step.about, v.Grant, g.ID, v.Rule([]byte(n)), service, v.Subject)
 		}
 	}
+	town.allow("anagrafe", ".c.example.it")
+	exact := town.allow("everyone", "c.example.it")[0]
+	if v, _ := town.decide("10.20.1.5", "c.example.it"); v.Grant != exact.ID {
+		t.Errorf("an exact rule before a subtree of the same name: %s, want %s", v.Grant, exact.ID)
+	}
 	first := town.allow("tributi", "www.b.example.it")[0]
 	town.allow("tributi", "www.b.example.it", func(c *AddGrants) { c.Until = "2030-01-01" })
 	if v, _ := town.decide("10.20.2.5", "www.b.example.it"); v.Grant != first.ID {
@@ -233,7 +238,7 @@ func TestAncestorsOfGrantedNamesExist(t *testing.T) {
 	town.allow("everyone", "www.everyone.example.org")
 	town.allow("anagrafe", "far.future.example.com", func(c *AddGrants) { c.From = "2040-01-01" })
 	for _, tc := range []struct{ about, yes, no string }{
-		{"top-level domains and single labels", "it com example . wpad", ""},
+		{"the root and top-level domains, but no other single label", "it com .", "printer wpad example"},
 		{"what is granted, and above it", "a.b.c.example.it b.c.example.it c.example.it example.it", "x.a.b.c.example.it x.b.c.example.it x.c.example.it x.example.it"},
 		{"a star and its own name", "star.example.it x.star.example.it y.x.star.example.it _tcp.star.example.it", "xstar.example.it"},
 		{"a subtree", "tree.example.it x.tree.example.it", "xtree.example.it"},

@@ -208,12 +208,11 @@ func (s *Snapshot) condition(t terms) uint32 {
 	return uint32(len(s.conds) - 1)
 }
 
-// eachEntry gives the entries of a rule: its own, and a mark at each name above it down to two labels, below which Exists
-// needs none.
+// eachEntry gives the entries of a rule: its own, and a mark at each name above it but the root.
 func eachEntry(r Rule, who owner, grant, cond uint32, do func(entry)) {
 	hi, lo := nameHash([]byte(r.Name))
 	do(entry{hi, lo, who, grant, cond})
-	for n := r.Name.Parent(); n.Labels() >= 2; n = n.Parent() {
+	for n := r.Name.Parent(); n != Root; n = n.Parent() {
 		hi, lo := nameHash([]byte(n))
 		do(entry{hi, lo, who, 1, isAncestor})
 	}

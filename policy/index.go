@@ -83,35 +83,51 @@ func newIndex() index {
 	return index{&root}
 }
 
-// find returns the entries of one name, sorted by owner.
+// find returns the entries of one name, sorted by owner. Hashes are uniform, so the place in the run is guessed from the
+// hash.
 func (x index) find(hi uint64, lo uint32) []entry {
 	block, place := slot(hi)
 	run := x.root[block][place]
-	i := firstAt(run, hi)
-	for i < len(run) && run[i].hi == hi && run[i].lo < lo {
-		i++
+	guess := int(hi << 12 >> 32 * uint64(len(run)) >> 32)
+	from := seek(run, guess, hi, uint64(lo))
+	if from == len(run) || run[from].hi != hi || run[from].lo != lo {
+		return nil
 	}
-	end := i
-	for end < len(run) && run[end].hi == hi && run[end].lo == lo {
-		end++
-	}
-	return run[i:end]
+	return run[from:seek(run, from, hi, uint64(lo)+1)]
 }
 
-// firstAt is the place of the first entry of a run that is not below hi. Hashes are uniform, so the place is guessed from
-// the hash and corrected by a few steps.
-func firstAt(run []entry, hi uint64) int {
-	if len(run) == 0 {
-		return 0
+// seek is the place of the first entry of a run that is not below (hi, lo). It goes from the guess in strides that double,
+// since a name that a thousand offices have rules below has a thousand entries.
+func seek(run []entry, guess int, hi, lo uint64) int {
+	below := func(i int) bool { e := &run[i]; return e.hi < hi || e.hi == hi && uint64(e.lo) < lo }
+	from, to := 0, len(run)
+	if guess < to && below(guess) {
+		from = guess + 1
+		for stride := 1; guess+stride < to; stride *= 2 {
+			if !below(guess + stride) {
+				to = guess + stride
+				break
+			}
+			from = guess + stride + 1
+		}
+	} else {
+		to = guess
+		for stride := 1; guess-stride >= 0; stride *= 2 {
+			if below(guess - stride) {
+				from = guess - stride + 1
+				break
+			}
+			to = guess - stride
+		}
 	}
-	i := int(hi << 12 >> 32 * uint64(len(run)) >> 32)
-	for i > 0 && run[i-1].hi >= hi {
-		i--
+	for from < to {
+		if mid := int(uint(from+to) / 2); below(mid) {
+			from = mid + 1
+		} else {
+			to = mid
+		}
 	}
-	for i < len(run) && run[i].hi < hi {
-		i++
-	}
-	return i
+	return from
 }
 
 // of returns those of one name's entries that belong to the owner.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -121,7 +122,7 @@ func TestADamagedStoreIsRefused(t *testing.T) {
 		"a seat of no office":           func(m *memStore) { delete(m.tables[TableOffices], "tributi") },
 		"a host of no seat":             func(m *memStore) { delete(m.tables[TableSeats], "dirigente-tributi") },
 		"a grant of no service":         func(m *memStore) { delete(m.tables[TableServices], "svc") },
-		"a grant of nonsense":           func(m *memStore) { m.tables[TableGrants][numberKey(1)] = []byte(`{"rule":"*.gov.it"}`) },
+		"a grant of nonsense":           func(m *memStore) { m.tables[TableGrants][numberKey(1)] = []byte(`{"rule":"www..it"}`) },
 		"a host in an office not there": func(m *memStore) { m.tables[TableHosts]["10.20.2.9"] = []byte(`{"addr":"10.20.2.9","office":"x"}`) },
 	} {
 		t.Run(about, func(t *testing.T) {
@@ -134,6 +135,17 @@ func TestADamagedStoreIsRefused(t *testing.T) {
 				t.Errorf("%v, or the rules in force were dropped", err)
 			}
 		})
+	}
+}
+
+// A list of public suffixes grows: what was granted before is still read.
+func TestARuleThatBecameAPublicSuffixIsStillRead(t *testing.T) {
+	town := newTown(t)
+	g := town.allow("tributi", "www.inps.it")[0]
+	text := town.store.tables[TableGrants][numberKey(uint64(g.ID))]
+	town.store.tables[TableGrants][numberKey(uint64(g.ID))] = bytes.Replace(text, []byte("www.inps.it"), []byte(".gov.it"), 1)
+	if err := town.Reload(theSite); err != nil || !town.allows("10.20.2.5", "www.x.gov.it") {
+		t.Errorf("%v, or the rule does not hold", err)
 	}
 }
 

@@ -16,8 +16,9 @@ type Name string
 // Root is the name with no labels.
 const Root Name = "\x00"
 
-const maxName = 255 // octets, RFC 1035 §3.1
-const maxLabel = 63 // octets, RFC 1035 §3.1
+const maxName = 255         // octets, RFC 1035 §3.1
+const maxText = 4 * maxName // of a name as text: each octet may be written \DDD, or take four in UTF-8
+const maxLabel = 63         // octets, RFC 1035 §3.1
 
 var errEmptyName = errors.New("the name is empty")
 
@@ -35,7 +36,7 @@ func ParseName(text string) (Name, error) {
 		return Root, nil
 	}
 	if !isASCII(text) {
-		mapped, err := hostProfile.ToASCII(text)
+		mapped, err := mapHost(text)
 		if err != nil {
 			return "", fmt.Errorf("%q is not a valid internationalised name: %w", shorten(text), err)
 		}
@@ -82,6 +83,22 @@ func ParseName(text string) (Name, error) {
 		return "", fmt.Errorf("%q is %d octets long: 255 are the most (RFC 1035)", shorten(text), len(out))
 	}
 	return Name(out), nil
+}
+
+// mapHost maps what a person types to the ASCII form. What does not map to itself again, as broken UTF-8 does not, is no name.
+// Longer texts than any name's are not mapped at all, since punycode takes the square of their length.
+func mapHost(text string) (string, error) {
+	if len(text) > maxText {
+		return "", fmt.Errorf("it is %d octets long: 255 are the most (RFC 1035)", len(text))
+	}
+	ascii, err := hostProfile.ToASCII(text)
+	if err != nil {
+		return "", err
+	}
+	if again, err := hostProfile.ToASCII(ascii); err != nil || again != ascii {
+		return "", errors.New("it has a character that no name can have")
+	}
+	return ascii, nil
 }
 
 // unescape reads the escape at the start of s and how long it is.

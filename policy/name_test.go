@@ -36,6 +36,7 @@ func TestMalformedAndOverlongNamesAreRefused(t *testing.T) {
 		{"a label of 64", strings.Repeat("x", 64) + ".it", "63 are the most"},
 		{"256 octets", strings.Repeat("a.", 126) + "ab", "255 are the most"},
 		{"a million octets", strings.Repeat("abc.", 250_000), "255 are the most"},
+		{"a million octets beyond ASCII", strings.Repeat("é一", 200_000), "255 are the most"},
 		{"a lone backslash", `a\`, "stands at the end"},
 		{"two digits", `a\12`, "three digits"},
 		{"digits and a letter", `a\12x`, "three digits"},

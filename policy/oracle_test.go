@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // oracle decides as the requirements say it, slowly and plainly: it reads the records as they are stored and walks through
@@ -207,7 +209,10 @@ func covers(text string, labels []string) bool {
 // exists says whether a rule of the client covers the name or one below it, whatever its types, dates and timetable.
 func (o *oracle) exists(c asker, name Name) bool {
 	labels := labelsOf(name)
-	if len(labels) < 2 {
+	if len(labels) == 0 {
+		return true
+	}
+	if _, icann := publicsuffix.PublicSuffix(labels[0]); len(labels) == 1 && icann {
 		return true
 	}
 	if !c.inside || c.office == "" {

@@ -133,6 +133,11 @@ func TestFastAndSlowAgreeAfterAnyChanges(t *testing.T) {
 				}
 			}
 			compareWithOracle(r, town)
+			if rapid.IntRange(0, 7).Draw(r, "reload") == 0 {
+				if err := town.Reload(theSite); err != nil {
+					r.Fatal(err)
+				}
+			}
 		}
 	})
 }

@@ -51,13 +51,29 @@ func (r Rule) Covers(n Name) bool {
 // MarshalText writes the rule as ParseRule reads it.
 func (r Rule) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText reads a rule; only the plain form, no addresses of pages.
+// UnmarshalText reads a rule as String writes it. It does not judge it: whoever changes the rules does, with ParseRule. A
+// rule once granted must not keep all others from being read when a later list of public suffixes has its name.
 func (r *Rule) UnmarshalText(text []byte) error {
-	parsed, _, err := ParseRule(string(text))
-	if err == nil {
-		*r = parsed
+	kind, rest := cutSign(string(text))
+	name, err := ParseName(rest)
+	if err == nil && name == Root {
+		err = errEmptyName
 	}
-	return err
+	if err != nil {
+		return invalid("write www.inps.it, *.inps.it or .inps.it", "%q is no domain rule: %v", shorten(string(text)), err)
+	}
+	*r = Rule{kind, name}
+	return nil
+}
+
+// cutSign takes the sign of its kind off a rule.
+func cutSign(text string) (kind RuleKind, name string) {
+	for _, kind := range []RuleKind{Below, Tree} {
+		if rest, ok := strings.CutPrefix(text, kindSigns[kind]); ok {
+			return kind, rest
+		}
+	}
+	return Exact, text
 }
 
 // ParseRule reads a domain rule as a person writes it: a name, "*.name", ".name", or the address of a page, of which only
@@ -69,12 +85,8 @@ func ParseRule(text string) (rule Rule, note string, err error) {
 		return Rule{}, "", err
 	}
 	kind, rest := Exact, host
-	switch {
-	case isURL:
-	case strings.HasPrefix(host, "*."):
-		kind, rest = Below, host[2:]
-	case strings.HasPrefix(host, ".") && host != ".":
-		kind, rest = Tree, host[1:]
+	if !isURL && host != "." {
+		kind, rest = cutSign(host)
 	}
 	if strings.Contains(rest, "*") {
 		return Rule{}, "", invalid("a star may only stand first: *.inps.it is every name below, .inps.it the name and all below",
@@ -124,10 +136,11 @@ func hasPort(text string) bool {
 
 // parseHost reads a host name: letters, digits, hyphens and underscores, after IDNA.
 func parseHost(text string) (Name, error) {
-	if _, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return "", invalid("Usciere opens names; an address is a matter for the firewall", "%s is an address, not a name", text)
+	isAddr := func(text string) bool { _, err := netip.ParseAddr(text); return err == nil }
+	if isAddr(strings.Trim(text, "[]")) {
+		return "", notName(text)
 	}
-	ascii, err := hostProfile.ToASCII(text)
+	ascii, err := mapHost(text)
 	if err != nil {
 		return "", invalid("write it as in the browser's address bar", "%q is not a valid name: %v", shorten(text), err)
 	}
@@ -140,6 +153,9 @@ func parseHost(text string) (Name, error) {
 	if err != nil {
 		return "", invalid("check the name for typing errors", "not a valid name: %v", err)
 	}
+	if isAddr(name.String()) { // with a final dot, or in full-width digits
+		return "", notName(name.String())
+	}
 	for n := name; n != Root; n = n.Parent() {
 		label := string(n[1 : 1+int(n[0])])
 		if strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
@@ -147,6 +163,10 @@ func parseHost(text string) (Name, error) {
 		}
 	}
 	return name, nil
+}
+
+func notName(addr string) error {
+	return invalid("Usciere opens names; an address is a matter for the firewall", "%s is an address, not a name", addr)
 }
 
 func isHostOctet(c byte) bool {

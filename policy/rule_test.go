@@ -56,6 +56,9 @@ func TestWhatIsNoDomainRuleIsRefused(t *testing.T) {
 		{"a star in the address of a page", "https://*.inps.it/", "star where none can be"},
 		{"a single label", "intranet", "single label"},
 		{"an IPv4 address", "10.1.2.3", "is an address"},
+		{"an IPv4 address with a final dot", "10.1.2.3.", "is an address"},
+		{"an IPv4 address in full-width digits", "１０.1.2.3", "is an address"},
+		{"everything below an IPv4 address", "*.10.1.2.3", "is an address"},
 		{"an IPv4 address as a page", "https://10.1.2.3/x", "is an address"},
 		{"an IPv6 address as a page", "https://[2001:db8::1]/x", "is an address"},
 		{"a mail address", "info@inps.it", "not a valid name"},
@@ -68,8 +71,10 @@ func TestWhatIsNoDomainRuleIsRefused(t *testing.T) {
 		{"a trailing hyphen", "www-.inps.it", "hyphen"},
 		{"a label of 64", strings.Repeat("x", 64) + ".it", "63 are the most"},
 		{"an over-long name", strings.Repeat("abcdefg.", 32) + "it", "255 are the most"},
+		{"an over-long name beyond ASCII", strings.Repeat("é一", 200_000), "255 are the most"},
 		{"a page without a host", "https:///x", "no address of a page"},
 		{"broken punycode", "xn--a.it", "not a valid name"},
+		{"broken UTF-8", "0.\x80", "not a valid name"},
 		{"a line break", "www.inps.it\nexample.com", "not a valid name"},
 	} {
 		t.Run(tc.about, func(t *testing.T) {
@@ -117,7 +122,7 @@ func TestRecordsSurviveJSON(t *testing.T) {
 	if err := json.Unmarshal(data, &back); err != nil || *back.Rule != r || back.ID != 17 || back.Types[1] != 1234 {
 		t.Errorf("read back as %+v, %v", back, err)
 	}
-	for _, bad := range []string{`{"id":"g-0"}`, `{"id":"17x"}`, `{"types":["AAA"]}`, `{"rule":"*.gov.it"}`, `{"channel":"fax"}`, `{"until":"soon"}`, `{"schedule":"often"}`, `{"role":"boss"}`, `{"request":"q-1"}`} {
+	for _, bad := range []string{`{"id":"g-0"}`, `{"id":"17x"}`, `{"types":["AAA"]}`, `{"rule":"a..b"}`, `{"rule":"."}`, `{"rule":"*."}`, `{"rule":""}`, `{"channel":"fax"}`, `{"until":"soon"}`, `{"schedule":"often"}`, `{"role":"boss"}`, `{"request":"q-1"}`} {
 		if err := json.Unmarshal([]byte(bad), new(Grant)); !IsCode(err, Invalid) {
 			t.Errorf("%s: %v; want a refusal", bad, err)
 		}

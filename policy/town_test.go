@@ -107,7 +107,7 @@ func (town *aTown) do(changes ...Change) (last any) {
 	return last
 }
 
-var protocols = "00000"
+var protocols = "0000000000"
 
 // allow grants names to an office (or "everyone", or "role:server") with paperwork in order, then edited.
 func (town *aTown) allow(to string, names string, edit ...func(*AddGrants)) []*Grant {

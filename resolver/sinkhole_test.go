@@ -31,6 +31,8 @@ func TestASinkholedNameIsAnsweredInTheModeOfTheOffice(t *testing.T) {
 		{"example.com A", "NOERROR, 192.0.2.80" + both, denied + ", ede 15+", "NOERROR, 0.0.0.0" + both},
 		{"_dmarc.example.com TXT", denied + ", ede 15+", denied + ", ede 15+", nodata + ", ede 15+"},
 		{"_ldap._tcp.example.com SRV", denied + ", ede 15+", denied + ", ede 15+", nodata + ", ede 15+"},
+		{"printer A", denied + ", ede 15+", denied + ", ede 15+", "NOERROR, 0.0.0.0" + both},
+		{"wpad A", denied + ", ede 15+", denied + ", ede 15+", "NOERROR, 0.0.0.0" + both},
 		{"wpad.example.com A", denied + ", ede 15+", denied + ", ede 15+", "NOERROR, 0.0.0.0" + both},
 		{"isatap.example.com A", denied + ", ede 15+", denied + ", ede 15+", "NOERROR, 0.0.0.0" + both},
 		{"4.4.8.8.in-addr.arpa PTR", denied + ", ede 15+", denied + ", ede 15+", nodata + ", ede 15+"},
