@@ -148,6 +148,9 @@ func (e *edit) understand(c AddGrants) (wanted []Grant, notes []string, err erro
 		if g.Channel == Mail && (c.Everyone || c.Role == Employee) {
 			return nil, nil, invalid("give --office, or --role server for the mail relay", "mail is granted office by office, to those that asked for it (R3)")
 		}
+		if g.Channel == Web && slices.Equal(g.Types, []Type{TypeMX}) {
+			return nil, nil, invalid("give --channel mail", "a web grant of MX alone opens nothing: MX belongs to mail (R3)")
+		}
 		if seen[g.Opens()] {
 			continue // named twice in the letter
 		}
@@ -169,9 +172,11 @@ func checkServiceGrant(sv *Service, to Subject, channel Channel) error {
 
 // paperwork finds or writes the request the grants rest on; what is missing is refused, naming the article (R5, R6).
 func (e *edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
-	if err := checkProtocol(c.Protocol); err != nil {
+	protocol, err := parseProtocol(c.Protocol)
+	if err != nil {
 		return nil, err
 	}
+	c.Protocol = protocol
 	reason := strings.TrimSpace(c.Reason)
 	if err := checkText("the reason", reason, 4000); err != nil {
 		return nil, err

@@ -163,8 +163,10 @@ func (c RemoveOffice) apply(e *edit) (made, error) {
 			return made{}, err
 		}
 	}
-	for _, h := range hosts {
-		if err := e.deleteHost(h); err != nil {
+	for _, addr := range hosts {
+		h, _ := e.Host(addr)
+		rest := Host{Addr: addr, Seats: h.Seats} // other offices' seats stay on their workstations
+		if err := e.keepHost(rest); err != nil {
 			return made{}, err
 		}
 	}

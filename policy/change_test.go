@@ -158,6 +158,9 @@ func TestGrantsWithoutPaperworkAreRefused(t *testing.T) {
 		{"a protocol number without a year", Invalid, "protocol number", func(c *AddGrants) { c.Protocol = "7" }},
 		{"a protocol number with more behind", Invalid, "protocol number", func(c *AddGrants) { c.Protocol = "7/2026 " }},
 		{"the number of another office's letter", Conflict, "already the request of tributi", func(c *AddGrants) { c.Office, c.Protocol = "anagrafe", "88/2026" }},
+		{"a number that is another's but for a leading zero", Conflict, "already the request of tributi", func(c *AddGrants) { c.Office, c.Protocol = "anagrafe", "088/2026" }},
+		{"number zero", Invalid, "counts from 1", func(c *AddGrants) { c.Protocol = "00/2026" }},
+		{"a web grant of MX alone", Invalid, "opens nothing", func(c *AddGrants) { c.Types = []Type{TypeMX} }},
 		{"a number used with other reasons", Conflict, "other reasons", func(c *AddGrants) { c.Protocol = "88/2026" }},
 		{"an office without a manager's seat (Art. 5)", Invalid, "usciere seat add", func(c *AddGrants) { c.Office = "cultura" }},
 		{"several managers' seats", Invalid, "due-di-due, uno-di-due", func(c *AddGrants) { c.Office = "due" }},
@@ -312,13 +315,17 @@ func TestServicesAreCheckedAndChanged(t *testing.T) {
 
 func TestAnOfficeIsRemovedWithAllItHas(t *testing.T) {
 	town := newTown(t)
-	town.do(AddHost{Addr: addr("10.20.0.77"), Office: "tributi"})
+	town.do(AddHost{Addr: addr("10.20.0.77"), Office: "tributi"}, AddHost{Addr: addr("10.20.0.78"), Office: "tributi"},
+		AddHost{Addr: addr("10.20.0.78"), Seat: "dirigente-anagrafe"})
 	town.allow("tributi", "www.inps.it")
-	town.refused(Conflict, "1 grants, 1 seats and 1 hosts", RemoveOffice{ID: "tributi"})
+	town.refused(Conflict, "1 grants, 1 seats and 2 hosts", RemoveOffice{ID: "tributi"})
 	town.do(RemoveOffice{ID: "tributi", All: true})
 	s := town.Snapshot()
-	if _, ok := s.Office("tributi"); ok || len(s.Hosts()) != 1 || len(s.Seats()) != 2 || s.Counts().Grants != 0 {
+	if _, ok := s.Office("tributi"); ok || len(s.Hosts()) != 2 || len(s.Seats()) != 2 || s.Counts().Grants != 0 {
 		t.Errorf("left over: %+v, hosts %v, seats %v", s.Counts(), s.Hosts(), s.Seats())
+	}
+	if c := s.Who(addr("10.20.0.78"), town.now); c.Seat != "dirigente-anagrafe" {
+		t.Errorf("another office's seat lost its workstation: %+v", c)
 	}
 	if c := s.Who(addr("10.20.2.9"), town.now); c.Office.ID != "ced" || c.Role != Employee {
 		t.Errorf("the manager's workstation is now %s in %s", c.Role, c.Office.ID)

@@ -337,9 +337,14 @@ func checkMailbox(mailbox string) error {
 	return nil
 }
 
-func checkProtocol(protocol string) error {
+// parseProtocol reads a number of the protocol register; leading zeros do not count.
+func parseProtocol(protocol string) (string, error) {
 	if !protocolPattern.MatchString(protocol) {
-		return invalid("give the incoming number of the protocol register as NUMBER/YEAR, such as 88/2026 (R6)", "%q is no protocol number", shorten(protocol))
+		return "", invalid("give the incoming number of the protocol register as NUMBER/YEAR, such as 88/2026 (R6)", "%q is no protocol number", shorten(protocol))
 	}
-	return nil
+	number := strings.TrimLeft(protocol, "0")
+	if strings.HasPrefix(number, "/") {
+		return "", invalid("check the number on the letter", "%q is no protocol number: it counts from 1", protocol)
+	}
+	return number, nil
 }
