@@ -140,7 +140,7 @@ type inForce struct {
 	groups   groups
 }
 
-// open brings everything up, or nothing: ports first, then the store, then what needs both.
+// open brings everything up, or nothing: ports and settings first, so that a start that cannot be leaves no store behind.
 func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	d := &daemon{options: o, opened: s, level: new(slog.LevelVar), started: time.Now()}
 	d.log = newLog(os.Stderr, s.Log, d.level)
@@ -163,6 +163,16 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.demo && len(s.Upstream.Servers) == 0 {
+		if d.demo, err = openDemoUpstream(); err != nil {
+			return nil, err
+		}
+	}
+	setup, groups, err := d.build(s)
+	if err != nil {
+		return nil, err
+	}
+	d.inForce.Store(&inForce{s, groups})
 	if d.store, err = store.Open(d.folder, store.Options{Log: d.log}); err != nil {
 		return nil, err
 	}
@@ -173,17 +183,7 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 		if err := seedDemo(d.rules); err != nil {
 			return nil, err
 		}
-		if len(s.Upstream.Servers) == 0 {
-			if d.demo, err = openDemoUpstream(); err != nil {
-				return nil, err
-			}
-		}
 	}
-	setup, groups, err := d.build(s)
-	if err != nil {
-		return nil, err
-	}
-	d.inForce.Store(&inForce{s, groups})
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	d.cache = answercache.New(answercache.Config{
