@@ -131,6 +131,9 @@ func (e *edit) understand(c AddGrants) (wanted []Grant, notes []string, err erro
 		} else {
 			rule, note, err := ParseRule(text)
 			if err != nil {
+				if idPattern.MatchString(text) {
+					return nil, nil, notFound("see `usciere service list`; a site is named in full, such as www.inps.it; a text of several words needs quotes", "there is no service %q, and a name has a dot", shorten(text))
+				}
 				return nil, nil, err
 			}
 			if note != "" {

@@ -135,6 +135,14 @@ type RemoveOffice struct {
 // Kind names the change in the journal.
 func (RemoveOffice) Kind() string { return "office.remove" }
 
+// OfficeRemoved is what RemoveOffice ended; the grants are revoked.
+type OfficeRemoved struct {
+	Office *Office      `json:"office"`
+	Grants []*Grant     `json:"grants,omitempty"`
+	Seats  []*Seat      `json:"seats,omitempty"`
+	Hosts  []netip.Addr `json:"hosts,omitempty"`
+}
+
 func (c RemoveOffice) apply(e *edit) (made, error) {
 	old, err := e.officeOf(c.ID)
 	if err != nil {
@@ -153,8 +161,8 @@ func (c RemoveOffice) apply(e *edit) (made, error) {
 		return made{}, conflict("remove these first, or repeat with --all to end them with the office",
 			"%s still has %d grants, %d seats and %d hosts", c.ID, len(grants), len(seats), len(hosts))
 	}
-	for _, g := range grants {
-		if _, err := e.revoke(g, "the office was removed"); err != nil {
+	for i, g := range grants {
+		if grants[i], err = e.revoke(g, "the office was removed"); err != nil {
 			return made{}, err
 		}
 	}
@@ -174,7 +182,7 @@ func (c RemoveOffice) apply(e *edit) (made, error) {
 		e.dropNetwork(p)
 	}
 	e.dropOffice(c.ID)
-	return made{office: c.ID, body: old}, e.tx.Delete(TableOffices, c.ID)
+	return made{office: c.ID, body: OfficeRemoved{old, grants, seats, hosts}}, e.tx.Delete(TableOffices, c.ID)
 }
 
 // belongings are the seats of an office and the hosts entered in it by themselves.

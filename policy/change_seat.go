@@ -81,14 +81,15 @@ func (e *edit) checkDay(day *Moment) error {
 }
 
 // AssignSeat gives a seat to a holder from a day on (R12). No grant changes. With Hosts, the seat's workstations are these
-// from that day; without, they stay.
+// from that day; without, they stay. With Correct it is the last holding that was entered wrong, and this takes its place.
 type AssignSeat struct {
 	Based
-	Seat   string       `json:"seat"`
-	Holder string       `json:"holder,omitempty"` // empty, with Vacant: nobody
-	Vacant bool         `json:"vacant,omitempty"`
-	From   Moment       `json:"from,omitempty"` // today if empty
-	Hosts  []netip.Addr `json:"hosts,omitempty"`
+	Seat    string       `json:"seat"`
+	Holder  string       `json:"holder,omitempty"` // empty, with Vacant: nobody
+	Vacant  bool         `json:"vacant,omitempty"`
+	From    Moment       `json:"from,omitempty"` // today if empty
+	Hosts   []netip.Addr `json:"hosts,omitempty"`
+	Correct bool         `json:"correct,omitempty"`
 }
 
 // Kind names the change in the journal.
@@ -113,7 +114,10 @@ func (c AssignSeat) apply(e *edit) (made, error) {
 		return made{}, err
 	}
 	s := *old
-	if s.Holders, err = succeed(old.Holders, holder, c.From); err != nil {
+	if c.Correct {
+		s.Holders = withoutLast(old.Holders)
+	}
+	if s.Holders, err = succeed(s.Holders, holder, c.From); err != nil {
 		return made{}, err
 	}
 	seat, err := e.putSeat(s)
@@ -128,13 +132,27 @@ func (c AssignSeat) apply(e *edit) (made, error) {
 	return made{office: s.Office, body: Seated{seat, e.hostsOf(c.Seat)}}, nil
 }
 
+// withoutLast takes the last holding back: the one that ended for it goes on.
+func withoutLast(holders []Holder) []Holder {
+	n := len(holders)
+	if n == 0 {
+		return nil
+	}
+	wrong := holders[n-1]
+	holders = slices.Clone(holders[:n-1])
+	if n > 1 && holders[n-2].Until == wrong.From.DayBefore() {
+		holders[n-2].Until = ""
+	}
+	return holders
+}
+
 // succeed ends the last holder the day before and adds the new one; the empty name adds nobody.
 func succeed(holders []Holder, name string, from Moment) ([]Holder, error) {
 	holders = slices.Clone(holders)
 	if n := len(holders); n > 0 {
 		last := &holders[n-1]
 		if from <= last.From {
-			return nil, conflict("give a later day with --from", "%s holds the seat from %s", last.Name, last.From)
+			return nil, conflict("give a later day with --from, or correct that entry with --correct", "%s holds the seat from %s", last.Name, last.From)
 		}
 		if last.Until == "" || from <= last.Until {
 			last.Until = from.DayBefore()

@@ -183,7 +183,7 @@ func TestGrantsWithoutPaperworkAreRefused(t *testing.T) {
 		{"one bad among good", Invalid, "public suffix", func(c *AddGrants) { c.Names = []string{"www.inps.it", ".it"} }},
 		{"a malformed name", Invalid, "empty label", func(c *AddGrants) { c.Names = []string{"www..it"} }},
 		{"an over-long name", Invalid, "255 are the most", func(c *AddGrants) { c.Names = []string{strings.Repeat("abcdefg.", 32) + "it"} }},
-		{"no such service or name", Invalid, "single label", func(c *AddGrants) { c.Names = []string{"spidd"} }},
+		{"no such service or name", NotFound, "no service \"spidd\"", func(c *AddGrants) { c.Names = []string{"spidd"} }},
 		{"a mail name on the web (R3)", Invalid, "usciere allow inps.it --channel mail", func(c *AddGrants) { c.Names = []string{"autodiscover.inps.it"} }},
 		{"a mail service name on the web (R3)", Invalid, "--channel mail", func(c *AddGrants) { c.Names = []string{"_imaps._tcp.inps.it"} }},
 		{"mail asked by its host instead of its domain", Invalid, "usciere allow inps.it --channel mail", func(c *AddGrants) { c.Names, c.Channel = []string{"autoconfig.inps.it"}, Mail }},
@@ -338,4 +338,16 @@ func TestAnOfficeIsRemovedWithAllItHas(t *testing.T) {
 	if c := town.Snapshot().Who(addr("10.20.2.5"), town.now); c.Office.ID != "ced" {
 		t.Errorf("without its network the address belongs to %s", c.Office.ID)
 	}
+}
+
+func TestAHolderEnteredWrongIsCorrected(t *testing.T) {
+	town := newTown(t)
+	town.do(AssignSeat{Seat: "dirigente-tributi", Holder: "A. Biachi", From: "2026-01-01"})
+	town.do(AssignSeat{Seat: "dirigente-tributi", Holder: "A. Bianchi", From: "2026-02-01", Correct: true})
+	seat, _ := town.Snapshot().Seat("dirigente-tributi")
+	want := []Holder{{Name: "M. Verdi", From: "2025-01-01", Until: "2026-01-31"}, {Name: "A. Bianchi", From: "2026-02-01"}}
+	if !slices.Equal(seat.Holders, want) {
+		t.Errorf("the holders are %v, want %v", seat.Holders, want)
+	}
+	town.refused(Conflict, "A. Bianchi holds the seat from 2026-02-01", AssignSeat{Seat: "dirigente-tributi", Holder: "C. Viola", From: "2026-02-01"})
 }

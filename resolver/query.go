@@ -78,6 +78,7 @@ type Route struct {
 	Forward policy.Name     // the forward's zone, if it was one
 	Verdict policy.Verdict  // when no zone or forward decided
 	Through policy.Name     // the name whose MX or SRV record pointed here, when that decided
+	Closed  policy.Name     // the most specific zone of ours over the name that the client does not see, if there is one
 	number  uint8           // of the group, in the answer cache
 }
 
@@ -120,7 +121,15 @@ func (r *Resolver) Route(rules *policy.Snapshot, c *policy.Client, name policy.N
 	if !c.Inside {
 		return Route{Verdict: rules.Decide(c, []byte(name), t, at)}
 	}
-	return r.route(rules, r.setup.Load(), c, []byte(name), t, at)
+	setup := r.setup.Load()
+	way := r.route(rules, setup, c, []byte(name), t, at)
+	for n := name; way.Zone == nil && way.Forward == "" && n != policy.Root; n = n.Parent() {
+		if len(setup.locals[string(n)]) > 0 {
+			way.Closed = n
+			break
+		}
+	}
+	return way
 }
 
 // answerable says whether a well-formed question is one for a resolver: of class IN, and not of the types that are

@@ -71,7 +71,8 @@ func (r *Resolver) sinkhole(q *query, rules *policy.Snapshot, v policy.Verdict, 
 		q.SOA(root, root, 1, sinkTTL, sinkTTL)
 	}
 	if q.EDNS {
-		q.EDE(edeBlocked, blockedText(&q.client, v, s.Contact))
+		_, asleep := rules.Dormant(&q.client, q.Name(), policy.Type(q.Type))
+		q.EDE(edeBlocked, blockedText(&q.client, v, asleep, s.Contact))
 		if address != nil {
 			q.EDE(edeForged, "")
 		}

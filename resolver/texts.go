@@ -3,14 +3,17 @@ package resolver
 import "usciere/policy"
 
 // blockedText is what a client that understands Extended DNS Errors is told of a sinkholed name: which office, why, and
-// how to ask. Office staff may read it, so it is in Italian.
-func blockedText(c *policy.Client, v policy.Verdict, contact string) string {
+// how to ask; asleep says that a grant covers the name at other times or for other types. Office staff may read it, so it is in Italian.
+func blockedText(c *policy.Client, v policy.Verdict, asleep bool, contact string) string {
 	var before, after string
 	if contact != "" {
 		before, after = " (", ")"
 	}
 	if v.Reason == policy.NoOffice {
 		return "postazione non assegnata a un ufficio: chiamare i servizi informatici" + before + contact + after
+	}
+	if asleep {
+		return c.Office.Name + ": nome concesso in altri giorni od orari, o per altri tipi di record" + before + contact + after
 	}
 	return c.Office.Name + ": nome non richiesto dall'ufficio (art. 7); il responsabile lo chieda per iscritto ai servizi informatici" +
 		before + contact + after

@@ -150,11 +150,16 @@ func officeRemove() *cobra.Command {
 		ValidArgsFunction: first(offices),
 	}, func(s *session, args []string) error {
 		change.ID = args[0]
-		o, err := s.RemoveOffice(s.ctx, change)
+		gone, err := s.RemoveOffice(s.ctx, change)
 		if err != nil {
 			return err
 		}
-		return s.show(o, func() { s.line("removed", o.ID, o.Name) })
+		return s.show(gone, func() {
+			s.line("removed", gone.Office.ID, gone.Office.Name)
+			if len(gone.Grants)+len(gone.Seats)+len(gone.Hosts) > 0 {
+				s.line("with it", counted(len(gone.Grants), "grant"), counted(len(gone.Seats), "seat"), counted(len(gone.Hosts), "host"))
+			}
+		})
 	})
 	c.Flags().BoolVar(&change.All, "all", false, "with its seats, hosts and grants")
 	basedFlag(c, &change.Based)

@@ -80,6 +80,7 @@ func seatAssign() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&change.Holder, "holder", "", "`NAME` of who holds it from then on")
 	f.BoolVar(&change.Vacant, "vacant", false, "nobody holds it from then on")
+	f.BoolVar(&change.Correct, "correct", false, "the last holder was entered wrong: this takes the entry's place")
 	textFlag(c, &change.From, "from", "first `DAY` (today)")
 	f.StringArrayVar(&hosts, "host", nil, "`ADDR` of its workstation from then on; repeatable; without, they stay")
 	c.MarkFlagsMutuallyExclusive("holder", "vacant")

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"time"
@@ -18,7 +20,7 @@ func checkCommand() *cobra.Command {
 	var o serveOptions
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check settings, zones and store without serving (the daemon must not hold the store)",
+		Short: "Check settings, zones and, if no daemon uses it, the store",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := o.settings()
@@ -37,7 +39,14 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			report, err := store.Check(folder)
-			if err != nil {
+			switch {
+			case errors.Is(err, store.ErrNone), errors.Is(err, fs.ErrNotExist):
+				fmt.Fprintf(out, "store     %s  none yet: the first start makes it\n", folder)
+				return nil
+			case errors.Is(err, store.ErrInUse):
+				fmt.Fprintf(out, "store     %s  not looked at: the daemon is using it (`usciere journal verify` asks it)\n", folder)
+				return nil
+			case err != nil:
 				return err
 			}
 			fmt.Fprintf(out, "store     %s  ok: format %d, %d KiB, %d grants, %d requests\n",
@@ -79,7 +88,7 @@ func restoreCommand() *cobra.Command {
 				return err
 			}
 			out := c.OutOrStdout()
-			fmt.Fprintf(out, "restored  %s into %s, journal head %s\n", args[0], folder, restored.Head)
+			fmt.Fprintf(out, "restored  %s into %s; its journal, head %s, goes on with this restore\n", args[0], folder, restored.Head)
 			if restored.Kept != "" {
 				fmt.Fprintf(out, "kept      what was there as %s\n", restored.Kept)
 			}

@@ -36,6 +36,7 @@ func (d *daemon) reload() {
 	d.inForce.Store(&inForce{next, fresh})
 	time.AfterFunc(next.Upstream.Timeout+resolver.FetchTimeout, old.groups.close) // nothing asks them any more by then
 	d.log.Info("settings read again", "changed", live)
+	d.warn()
 	if len(restart) > 0 {
 		d.log.Warn("these settings take a restart", "changed", restart)
 	}

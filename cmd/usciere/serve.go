@@ -206,9 +206,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 		}
 	}()
 	d.noteHead()
-	for _, p := range d.rules.Snapshot().NetworksOutside() {
-		d.log.Warn("a network of an office lies outside the site: nobody in it is answered", "network", p)
-	}
+	d.warn()
 	notify(sd.SdNotifyReady)
 	daily := time.NewTicker(24 * time.Hour)
 	defer daily.Stop()
@@ -281,6 +279,13 @@ func (d *daemon) close() {
 // noteHead writes the journal's head to the log, where it outlives the store: `journal verify --head` sees by it whether
 // the end of a journal was cut off.
 func (d *daemon) noteHead() { d.log.Info("journal", "head", d.store.Head()) }
+
+// warn writes the problems to the log.
+func (d *daemon) warn() {
+	for _, problem := range d.problems() {
+		d.log.Warn(problem)
+	}
+}
 
 // verify checks the whole journal.
 func (d *daemon) verify() {

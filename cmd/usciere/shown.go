@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"usciere/cmd/usciere/settings"
@@ -27,8 +28,23 @@ func (d *daemon) describe() admin.Daemon {
 	for _, a := range d.dns.Addrs() {
 		out.Listen = append(out.Listen, a.String())
 	}
-	for _, p := range d.rules.Snapshot().NetworksOutside() {
-		out.Problems = append(out.Problems, "network "+p.String()+" lies outside the site: nobody in it is answered")
+	out.Problems = d.problems()
+	return out
+}
+
+// problems are what settings and rules, each sound by itself, get wrong together.
+func (d *daemon) problems() []string {
+	var out []string
+	rules := d.rules.Snapshot()
+	for _, p := range rules.NetworksOutside() {
+		out = append(out, fmt.Sprintf("network %s lies outside the site: nobody in it is answered", p))
+	}
+	for _, z := range d.inForce.Load().settings.Zones {
+		for _, v := range z.Offices {
+			if _, ok := rules.Office(v.Office); !ok {
+				out = append(out, fmt.Sprintf("zone %s is open to office %q, which is not there", z.Name, v.Office))
+			}
+		}
 	}
 	return out
 }
@@ -42,6 +58,9 @@ func (d shown) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Nam
 	out := admin.Judgement{Verdict: way.Verdict, Local: way.Describe(), Mode: d.resolver.Mode(c)}
 	if way.Through != "" {
 		out.Through = way.Through.String()
+	}
+	if way.Closed != "" {
+		out.Closed = way.Closed.String()
 	}
 	return out
 }

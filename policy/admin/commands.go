@@ -27,9 +27,9 @@ func (c *Client) ChangeOffice(ctx context.Context, change policy.ChangeOffice) (
 	return post[*policy.Office](ctx, c, "/v1/office/change", change)
 }
 
-// RemoveOffice takes an office out and returns it as it was.
-func (c *Client) RemoveOffice(ctx context.Context, change policy.RemoveOffice) (*policy.Office, error) {
-	return post[*policy.Office](ctx, c, "/v1/office/remove", change)
+// RemoveOffice takes an office out and returns what ended with it.
+func (c *Client) RemoveOffice(ctx context.Context, change policy.RemoveOffice) (*policy.OfficeRemoved, error) {
+	return post[*policy.OfficeRemoved](ctx, c, "/v1/office/remove", change)
 }
 
 // Offices lists all offices.

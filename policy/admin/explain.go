@@ -15,6 +15,7 @@ type Judgement struct {
 	Verdict policy.Verdict
 	Local   string      // "zone comune.demo.test", "forward ad.example", "special name localhost": decided before the verdict
 	Through string      // the name whose MX or SRV record pointed to the one asked, when that is why it is allowed
+	Closed  string      // the local zone over the name that the client does not see
 	Mode    policy.Mode // how the name is answered if it is sinkholed
 }
 
@@ -49,6 +50,8 @@ type Explanation struct {
 
 	Local   string      `json:"local,omitempty"`
 	Through string      `json:"through,omitempty"` // the name whose MX or SRV record points here
+	Closed  string      `json:"closed,omitempty"`  // the local zone over the name that is not open to the office
+	Asleep  bool        `json:"asleep,omitempty"`  // a grant covers the name, but not now or not for this type
 	Mode    policy.Mode `json:"mode,omitempty"`    // of the sinkhole
 	Nearby  []Neighbour `json:"nearby,omitempty"`  // others that may ask the name
 	Hint    string      `json:"hint,omitempty"`    // the command that would allow it
@@ -96,7 +99,7 @@ func explain(c *call) (any, error) {
 	verdict := c.rules.Decide(&who, []byte(name), typ, at)
 	if who.Inside {
 		j := c.cfg.Resolver.Explain(c.rules, &who, name, typ, at)
-		verdict, out.Local, out.Through, out.Mode = j.Verdict, j.Local, j.Through, j.Mode
+		verdict, out.Local, out.Through, out.Closed, out.Mode = j.Verdict, j.Local, j.Through, j.Closed, j.Mode
 	}
 	if out.Local != "" {
 		out.Action, out.Why, out.Mode = "local", out.Local+" is answered before the rules", ""
@@ -249,6 +252,7 @@ func (c *call) notGranted(r policy.Records, out *Explanation, who *policy.Client
 			return err
 		}
 		out.Why = fmt.Sprintf("grant %s of %s covers this name, but %s", g.ID, g.Subject, c.asleep(g, out))
+		out.Asleep = true
 	}
 	for _, v := range c.rules.Nearby(name, out.Type, out.At, maxNearby) {
 		g, err := r.Grant(v.Grant)
@@ -264,6 +268,13 @@ func (c *call) notGranted(r policy.Records, out *Explanation, who *policy.Client
 			n.Service = v.Service.ID
 		}
 		out.Nearby = append(out.Nearby, n)
+	}
+	if out.Closed != "" {
+		out.Why = fmt.Sprintf("the local zone %s is not open to %s", out.Closed, who.Office.ID)
+		out.Hint = "add the office to the zone's offices in the settings, and reload"
+	}
+	if out.Closed != "" || out.Asleep {
+		return nil // a grant is not what is missing
 	}
 	wanted, flags := out.Name, ""
 	if domain, ok := policy.MailDomain(name, out.Type); ok {
