@@ -33,9 +33,6 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	if err != nil {
 		return resolver.Setup{}, nil, err
 	}
-	if len(s.Forwards) > resolver.MaxForwards {
-		return resolver.Setup{}, nil, fmt.Errorf("%d forwards are too many: %d are the most; put zones with the same servers into one", len(s.Forwards), resolver.MaxForwards)
-	}
 	servers, err := d.upstreams(s)
 	if err != nil {
 		return resolver.Setup{}, nil, err
@@ -170,7 +167,6 @@ func (d *daemon) reload() {
 	}
 	setLevel(d.level, next.Log.Level)
 	d.resolver.Use(setup)
-	d.cache.Flush() // the forwards' answers are kept by their place in the list
 	d.inForce.Store(&inForce{next, fresh})
 	time.AfterFunc(next.Upstream.Timeout+resolver.FetchTimeout, old.groups.close) // nothing asks them any more by then
 	d.log.Info("settings read again", "changed", live)

@@ -27,7 +27,13 @@ type flight struct {
 // ctx's error, and the flight goes on for the others. When no server has an answer but one said SERVFAIL, that is the answer, with
 // TTL 0. The error is ErrOverloaded, ErrNoServers, ErrClosed, ctx's, a malformed question's, or a *FailedError.
 func (g *Group) Resolve(ctx context.Context, q Question) (Answer, error) {
-	f, err := g.join(q)
+	return g.Fetch(ctx, q, nil)
+}
+
+// Fetch is Resolve, and tells landed what the flight came to, if this call began it: once, whether or not the caller still
+// waits, before anybody gets the answer and before another flight for the question can begin.
+func (g *Group) Fetch(ctx context.Context, q Question, landed func(Answer, error)) (Answer, error) {
+	f, err := g.join(q, landed)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -40,7 +46,7 @@ func (g *Group) Resolve(ctx context.Context, q Question) (Answer, error) {
 }
 
 // join finds the flight for a question or starts one.
-func (g *Group) join(q Question) (*flight, error) {
+func (g *Group) join(q Question, landed func(Answer, error)) (*flight, error) {
 	if len(g.servers) == 0 {
 		return nil, ErrNoServers
 	}
@@ -61,7 +67,7 @@ func (g *Group) join(q Question) (*flight, error) {
 	f := &flight{done: make(chan struct{})}
 	g.flights[q] = f
 	g.work.Go(func() {
-		f.answer, f.err = g.survive(q)
+		f.answer, f.err = g.survive(q, landed)
 		g.mu.Lock()
 		delete(g.flights, q)
 		g.mu.Unlock()
@@ -70,15 +76,19 @@ func (g *Group) join(q Question) (*flight, error) {
 	return f, nil
 }
 
-// survive is fly, but a fault of the program in one question does not end the daemon.
-func (g *Group) survive(q Question) (a Answer, err error) {
+// survive is fly, and lands, but a fault of the program in one question does not end the daemon.
+func (g *Group) survive(q Question, landed func(Answer, error)) (a Answer, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			slog.Error("a question upstream met a fault of the program", "fault", fault, "stack", string(debug.Stack()))
 			a, err = Answer{}, errors.New("a fault of the program")
 		}
 	}()
-	return g.fly(q)
+	a, err = g.fly(q)
+	if landed != nil {
+		landed(a, err)
+	}
+	return a, err
 }
 
 // fly asks one server after another until one answers, time is up, or the group closes; those that kept silent are asked

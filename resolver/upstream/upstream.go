@@ -144,3 +144,6 @@ func (g *Group) Servers() []ServerStatus {
 
 // Name is the group's name.
 func (g *Group) Name() string { return g.cfg.Name }
+
+// Trusted says whether the AD bit of the group's answers is passed on.
+func (g *Group) Trusted() bool { return g.cfg.Trusted }
