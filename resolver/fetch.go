@@ -1,7 +1,6 @@
 package resolver
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"runtime/debug"
@@ -72,7 +71,13 @@ func (r *Resolver) await(b *wire.Builder, scratch func() []byte, q *wire.Query, 
 	}
 	ctx, cancel := r.within(r.ctx, wait)
 	defer cancel()
-	a, err := r.ask(ctx, asked(q), way, s)
+	a, err := way.Group.Fetch(ctx, asked(q), upstream.Keeper{
+		Known:  func() bool { return r.cache.Known(q, way.number, r.now()) },
+		Landed: r.keeper(asked(q), way, s),
+	})
+	if errors.Is(err, upstream.ErrKnown) && r.cache.Get(b, scratch(), q, way.number, r.now()).Replied() {
+		return nil
+	}
 	if stale && err != nil && ctx.Err() != nil && r.ctx.Err() == nil {
 		r.cache.Fail(q.Name(), q.Type, q.Class, q.DO, q.CD, way.number, true, r.now())
 	}
@@ -98,9 +103,9 @@ func asked(q *wire.Query) upstream.Question {
 // isFailure says whether an answer is only a server's SERVFAIL.
 func isFailure(a upstream.Answer) bool { return uint16(a.Msg[3]&0xF) == wire.RcodeServFail }
 
-// ask asks a group. Equal questions share one flight there, and what comes of it is kept, also when nobody waits any more.
-func (r *Resolver) ask(ctx context.Context, q upstream.Question, way Route, s *setup) (upstream.Answer, error) {
-	return way.Group.Fetch(ctx, q, func(a upstream.Answer, err error) {
+// keeper keeps what a question comes to, also when nobody waits for it any more.
+func (r *Resolver) keeper(q upstream.Question, way Route, s *setup) func(upstream.Answer, error) {
+	return func(a upstream.Answer, err error) {
 		name, at := []byte(q.Name), r.now()
 		switch {
 		case err == nil && !isFailure(a):
@@ -109,7 +114,7 @@ func (r *Resolver) ask(ctx context.Context, q upstream.Question, way Route, s *s
 		default:
 			r.cache.Fail(name, q.Type, q.Class, q.DO, q.CD, way.number, err != nil, at)
 		}
-	})
+	}
 }
 
 // prefetch asks for an answer anew, so that the next client need not wait for it.
@@ -123,7 +128,7 @@ func (r *Resolver) prefetch(q *wire.Query, way Route, s *setup) {
 		defer r.prefetching.Add(-1)
 		ctx, cancel := r.within(r.ctx, FetchTimeout)
 		defer cancel()
-		_, _ = r.ask(ctx, question, way, s) // what comes of it is in the cache
+		_, _ = way.Group.Fetch(ctx, question, upstream.Keeper{Landed: r.keeper(question, way, s)}) // what comes of it is in the cache
 	}()
 }
 

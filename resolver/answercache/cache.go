@@ -202,6 +202,19 @@ func (c *Cache) Stale(b *wire.Builder, dst []byte, q *wire.Query, group uint64, 
 	return true
 }
 
+// Known tells whether Get would find an answer or failure, so that the group need not be asked.
+func (c *Cache) Known(q *wire.Query, group uint64, now time.Time) bool {
+	asked := question{q.Name(), q.Type, q.Class, q.DO, q.CD, group}
+	k := c.key(asked)
+	if e := c.shard(k).find(k, asked); e != nil {
+		if _, fresh := e.age(now); fresh {
+			return true
+		}
+	}
+	_, failed := c.failures.find(k, now)
+	return failed
+}
+
 func (c *Cache) relayStale(b *wire.Builder, dst []byte, q *wire.Query, e *entry) {
 	c.stale.Add(1)
 	b.Relay(dst, q, e.msg, e.ttls, 0, min(staleTTL, c.cfg.ClientTTL), false, false)

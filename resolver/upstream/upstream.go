@@ -53,6 +53,8 @@ var (
 	ErrOverloaded = errors.New("too many questions are waiting for the upstream servers")
 	// ErrNoServers says that the group is empty.
 	ErrNoServers = errors.New("no upstream server is configured; name at least one in the settings")
+	// ErrKnown says that the caller's Keeper has got something meanwhile.
+	ErrKnown = errors.New("an answer has come meanwhile")
 	// ErrClosed says that the group is shutting down.
 	ErrClosed = errors.New("the upstream group is closed")
 )
