@@ -19,7 +19,7 @@ type Stats struct {
 	Allowed   uint64 `json:"allowed"` // from the cache or the upstream, forwards included
 
 	Replies  uint64 `json:"replies"`
-	Failures uint64 `json:"failures"` // SERVFAIL, no upstream server having answered
+	Failures uint64 `json:"failures"` // SERVFAIL, no upstream server having answered, now or a short while ago
 	Shed     uint64 `json:"shed"`     // SERVFAIL, too much being under way
 }
 

@@ -62,32 +62,44 @@ func TestNegativeAnswersAreKeptWithTheSOAAsItCame(t *testing.T) { // RFC 2308
 	}
 }
 
-func TestAFailureUpstreamIsSERVFAILAndTheNextQuestionAsksAgain(t *testing.T) {
+func TestAFailureUpstreamIsSERVFAILAndAskedAgainAfterAWhile(t *testing.T) { // RFC 9520
 	h := open(t)
 	h.upstream.SetHandler(func(q dnstest.Query) []dnstest.Send {
 		return []dnstest.Send{dnstest.Message(dnstest.ReplyNegative(q, dns.RcodeRefused))}
 	})
 	h.expect([3]string{anagrafe, "www.inps.it A", "SERVFAIL"})
-	if got := h.ask(anagrafe, "www.inps.it A", edns); got != "SERVFAIL, ede 22" {
+	if got := h.ask(anagrafe, "www.inps.it A", edns); got != "SERVFAIL, ede 13, ede 22" {
 		t.Errorf("got %s", got)
 	}
-	if n := h.upstream.Asked("www.inps.it"); n != 2 {
-		t.Errorf("asked %d times upstream, want twice", n)
+	if n := h.upstream.Asked("www.inps.it"); n != 1 {
+		t.Errorf("asked %d times upstream, want once", n)
 	}
 	if s := h.resolver.Stats(); s.Failures != 2 || s.Shed != 0 {
 		t.Errorf("got %+v", s)
 	}
+	h.clock.advance(5 * time.Second)
+	if got := h.ask(anagrafe, "www.inps.it A", edns); got != "SERVFAIL, ede 22" {
+		t.Errorf("got %s", got)
+	}
 	h.upstream.SetHandler(dnstest.Records(records...))
+	h.clock.advance(10 * time.Second)
 	h.expect([3]string{anagrafe, "www.inps.it A", "NOERROR, 192.0.2.1"})
 }
 
-func TestSERVFAILFromUpstreamIsPassedOnAndNotKept(t *testing.T) {
+func TestSERVFAILFromUpstreamIsPassedOnAndKeptAsAFailureOnly(t *testing.T) {
 	h := open(t)
 	h.upstream.SetHandler(func(q dnstest.Query) []dnstest.Send {
 		return []dnstest.Send{dnstest.Message(dnstest.ReplyNegative(q, dns.RcodeServerFailure))}
 	})
 	h.expect([3]string{anagrafe, "www.inps.it A", "SERVFAIL"})
 	h.upstream.SetHandler(dnstest.Records(records...))
+	if got := h.ask(anagrafe, "www.inps.it A", edns); got != "SERVFAIL, ede 13" {
+		t.Errorf("got %s", got)
+	}
+	if got := h.ask(anagrafe, "www.inps.it A", cd); got != "NOERROR, 192.0.2.1" {
+		t.Errorf("without validation: got %s", got)
+	}
+	h.clock.advance(5 * time.Second)
 	h.expect([3]string{anagrafe, "www.inps.it A", "NOERROR, 192.0.2.1"})
 }
 

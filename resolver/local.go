@@ -6,6 +6,7 @@ import (
 	"github.com/miekg/dns"
 
 	"usciere/policy"
+	"usciere/resolver/answercache"
 	"usciere/resolver/wire"
 	"usciere/resolver/zone"
 )
@@ -21,7 +22,7 @@ func (r *Resolver) answerLocal(q *query, rules *policy.Snapshot, way Route, s *s
 	for links := 0; result.Target != nil; links++ {
 		next, ok := s.route(&q.client, result.Target, q.at, town)
 		if !ok {
-			next.Group = s.Upstream
+			next.Group, next.number = s.Upstream, s.number
 		}
 		if next.Zone == nil {
 			r.leave(q, result, next, s)
@@ -49,14 +50,22 @@ func (r *Resolver) leave(q *query, result zone.Result, way Route, s *setup) {
 		r.replyLocal(q, result)
 		return
 	}
-	r.detached(q, func(q *query) {
+	begun := r.detached(q, func(q *query) {
 		m, err := r.outside(q, result.Target, way, s)
 		if err != nil {
 			r.fail(q, err)
 			return
 		}
-		r.replyLocal(q, zone.Result{Rcode: m.Rcode, Answer: append(clip(result.Answer), m.Answer...), Authority: m.Ns})
+		if m.Rcode == dns.RcodeServerFailure {
+			r.counters.failures.Add(1)
+			r.refuse(q, wire.RcodeServFail, extendedErrors(m)...)
+			return
+		}
+		r.replyLocal(q, zone.Result{Rcode: m.Rcode, Answer: append(clip(result.Answer), m.Answer...), Authority: m.Ns}, extendedErrors(m)...)
 	})
+	if !begun {
+		r.shed(q)
+	}
 }
 
 // outside is what the cache or the group has on the target of an alias.
@@ -65,21 +74,34 @@ func (r *Resolver) outside(q *query, target []byte, way Route, s *setup) (*dns.M
 	if inner.Read(q.packetFor(target)) != wire.Good {
 		return nil, fmt.Errorf("asking for %q: not a name in wire form", target)
 	}
-	var msg []byte
-	if b := new(wire.Builder); r.cache.Get(b, nil, &inner, way.number, q.at) {
-		msg = b.Finish(inner.Limit(false))
-	} else {
-		a, err := r.ask(&inner, way, s)
+	b := new(wire.Builder)
+	found := r.cache.Get(b, nil, &inner, way.number, q.at)
+	if found == answercache.Due {
+		r.prefetch(&inner, way, s)
+	}
+	if !found.Replied() {
+		err := r.await(b, func() []byte { return nil }, &inner, way, s, found == answercache.Expired)
 		if err != nil {
 			return nil, err
 		}
-		msg = a.Msg
 	}
 	m := new(dns.Msg)
-	if err := m.Unpack(msg); err != nil {
+	if err := m.Unpack(b.Finish(inner.Limit(false))); err != nil {
 		return nil, fmt.Errorf("reading the answer for the target of an alias: %w", err)
 	}
 	return m, nil
+}
+
+// extendedErrors are the Extended DNS Errors in a message: that what is behind an alias is stale, or known to fail.
+func extendedErrors(m *dns.Msg) (codes []uint16) {
+	if opt := m.IsEdns0(); opt != nil {
+		for _, o := range opt.Option {
+			if e, ok := o.(*dns.EDNS0_EDE); ok {
+				codes = append(codes, e.InfoCode)
+			}
+		}
+	}
+	return codes
 }
 
 // packetFor is the client's query, but for another name: RD set, its CD, and its DO in an OPT record (RFC 6891 §6.1.2).
@@ -96,8 +118,8 @@ func (q *query) packetFor(name []byte) []byte {
 	return append(pkt, 0, 0, byte(wire.TypeOPT), 0, 0, 0, 0, do, 0, 0, 0)
 }
 
-// replyLocal sends what a zone said.
-func (r *Resolver) replyLocal(q *query, result zone.Result) {
+// replyLocal sends what a zone said, with Extended DNS Errors.
+func (r *Resolver) replyLocal(q *query, result zone.Result, errors ...uint16) {
 	msg, err := result.Pack(q.Name(), q.Type)
 	if err != nil {
 		r.fail(q, err)
@@ -109,6 +131,9 @@ func (r *Resolver) replyLocal(q *query, result zone.Result) {
 		return
 	}
 	q.Relay(q.request.Scratch(), &q.Query, msg, ttls, 0, r.setup.Load().ClientTTL, true, false)
+	for _, code := range errors {
+		q.EDE(code, "")
+	}
 	r.send(q)
 }
 

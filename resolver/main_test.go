@@ -85,6 +85,12 @@ var quiet = slog.New(slog.DiscardHandler)
 // open starts a house; change may alter its setup first.
 func open(t testing.TB, change ...func(*Setup)) *house {
 	t.Helper()
+	return openWith(t, answercache.Config{}, nil, change...)
+}
+
+// openWith is open with a cache of its own kind; over, when not nil, ends the time that clients with a stale answer wait.
+func openWith(t testing.TB, cache answercache.Config, over <-chan struct{}, change ...func(*Setup)) *house {
+	t.Helper()
 	h := &house{TB: t, clock: &clock{now: time.Date(2026, 11, 16, 10, 0, 0, 0, time.UTC)}}
 	h.upstream = dnstest.Start(t, dnstest.Records(records...))
 	h.ad = dnstest.Start(t, dnstest.Records("dc.ad.comune.test. 60 IN A 127.10.0.1", "dc.sede.ad.comune.test. 60 IN A 127.10.0.2"))
@@ -107,8 +113,11 @@ func open(t testing.TB, change ...func(*Setup)) *house {
 	}
 	h.addr = h.dns.Addrs()[0].String()
 	ctx, cancel := context.WithCancel(context.Background())
-	h.cache = answercache.New(answercache.Config{})
+	h.cache = answercache.New(cache)
 	h.resolver = New(ctx, h.live, h.cache, h.clock.Now)
+	if over != nil {
+		h.resolver.within = until(over)
+	}
 	h.resolver.Use(h.setup)
 	served := make(chan error, 1)
 	go func() { served <- h.dns.Serve(h.resolver) }()
@@ -123,6 +132,24 @@ func open(t testing.TB, change ...func(*Setup)) *house {
 		}
 	})
 	return h
+}
+
+// until bounds waiting for a better answer than a stale one by a channel instead of the clock.
+func until(over <-chan struct{}) func(context.Context, time.Duration) (context.Context, context.CancelFunc) {
+	return func(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
+		if wait != staleTimeout {
+			return context.WithTimeout(ctx, wait)
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		go func() {
+			select {
+			case <-over:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		return ctx, cancel
+	}
 }
 
 // group is one server as a group, closed with the test.

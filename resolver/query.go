@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"usciere/policy"
+	"usciere/resolver/answercache"
 	"usciere/resolver/listen"
 	"usciere/resolver/upstream"
 	"usciere/resolver/wire"
@@ -61,12 +62,22 @@ func (r *Resolver) Serve(req *listen.Request) {
 	case q.Type == wire.TypeANY:
 		r.counters.allowed.Add(1)
 		r.answerANY(q)
-	case r.cache.Get(&q.Builder, req.Scratch(), &q.Query, way.number, q.at):
-		r.counters.allowed.Add(1)
-		r.finish(q, way)
 	default:
 		r.counters.allowed.Add(1)
-		r.fetch(q, way, setup)
+		switch r.cache.Get(&q.Builder, req.Scratch(), &q.Query, way.number, q.at) {
+		case answercache.Fresh, answercache.Waiting:
+			r.finish(q, way)
+		case answercache.Due:
+			r.finish(q, way)
+			r.prefetch(&q.Query, way, setup)
+		case answercache.Failed:
+			r.counters.failures.Add(1)
+			r.send(q)
+		case answercache.Expired:
+			r.fetch(q, way, setup, true)
+		case answercache.Miss:
+			r.fetch(q, way, setup, false)
+		}
 	}
 }
 
@@ -79,7 +90,7 @@ type Route struct {
 	Verdict policy.Verdict  // when no zone or forward decided
 	Through policy.Name     // the name whose MX or SRV record pointed here, when that decided
 	Closed  policy.Name     // the most specific zone of ours over the name that the client does not see, if there is one
-	number  uint8           // of the group, in the answer cache
+	number  uint64          // of the group, in the answer cache
 }
 
 // route is the order of decision, after the message was found well-formed and the client known and inside the site:
@@ -94,12 +105,12 @@ func (r *Resolver) route(rules *policy.Snapshot, setup *setup, c *policy.Client,
 	}
 	way := Route{Verdict: rules.Decide(c, name, t, at)}
 	if way.Verdict.Action == policy.Allow {
-		way.Group = setup.Upstream
+		way.Group, way.number = setup.Upstream, setup.number
 		return way
 	}
 	if way.Verdict.Reason == policy.NoGrant {
 		if source, verdict, ok := r.targets.through(rules, c, name, t, at); ok {
-			way.Group, way.Through, way.Verdict = setup.Upstream, source, verdict
+			way.Group, way.number, way.Through, way.Verdict = setup.Upstream, setup.number, source, verdict
 		}
 	}
 	return way
@@ -148,10 +159,12 @@ func (r *Resolver) protest(q *query, outcome wire.Outcome) {
 	r.send(q)
 }
 
-// refuse replies with an error and its Extended DNS Error, without text: nothing here is longer than it was asked.
-func (r *Resolver) refuse(q *query, rcode, ede uint16) {
+// refuse replies with an error and its Extended DNS Errors, without text: nothing here is longer than it was asked.
+func (r *Resolver) refuse(q *query, rcode uint16, edes ...uint16) {
 	q.Begin(q.request.Scratch(), &q.Query, rcode, false)
-	q.EDE(ede, "")
+	for _, code := range edes {
+		q.EDE(code, "")
+	}
 	r.send(q)
 }
 

@@ -4,6 +4,9 @@ package resolver
 
 import (
 	"context"
+	"fmt"
+	"hash/fnv"
+	"io"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -23,6 +26,10 @@ type Resolver struct {
 	targets  *targets
 	counters counters
 	ctx      context.Context // of the questions under way; ends with the daemon
+
+	prefetching atomic.Int32 // answers being refreshed before their end
+	// within bounds how long somebody waits for an answer: context.WithTimeout.
+	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 }
 
 // Setup is what the settings say of the resolver and a reload can change.
@@ -40,9 +47,6 @@ type LocalZone struct {
 	Offices map[string]policy.Moment // office id → day from which it sees the zone; nil: everybody inside the site
 }
 
-// MaxForwards is how many forwards a setup may have: each has a number of one octet in the answer cache.
-const MaxForwards = 255
-
 // Forward sends the names of some zones to servers of their own: Active Directory, the LAN's reverse zones.
 type Forward struct {
 	Zones []policy.Name
@@ -58,11 +62,19 @@ type Sinkhole struct {
 
 // New makes a resolver; ctx ends the questions under way. The setup follows with Use.
 func New(ctx context.Context, rules *policy.Live, cache *answercache.Cache, now func() time.Time) *Resolver {
-	return &Resolver{rules: rules, cache: cache, now: now, targets: newTargets(), ctx: ctx}
+	return &Resolver{rules: rules, cache: cache, now: now, targets: newTargets(), ctx: ctx, within: context.WithTimeout}
 }
 
-// Use puts a setup in force, for the very next question.
-func (r *Resolver) Use(s Setup) { r.setup.Store(compile(s)) }
+// Use puts a setup in force, for the very next question. What other servers said is forgotten, and what failed is asked again.
+func (r *Resolver) Use(s Setup) {
+	next := compile(s)
+	r.setup.Store(next)
+	r.cache.Keep(func(number uint64) bool {
+		_, ok := next.numbers[number]
+		return ok
+	})
+	r.cache.ForgetFailures()
+}
 
 // setup is a Setup made ready for the query path.
 type setup struct {
@@ -70,6 +82,8 @@ type setup struct {
 	locals  map[string][]local // canonical name of an origin → what stands there
 	above   map[string][]local // canonical name → what stands below it
 	special *zone.Set
+	number  uint64                 // of the upstream, in the answer cache
+	numbers map[uint64]policy.Name // of a group → the first zone of its forward; of the upstream nothing
 }
 
 // local is a zone, or a forward when Zone is nil.
@@ -77,12 +91,14 @@ type local struct {
 	LocalZone
 	origin policy.Name
 	group  *upstream.Group
-	number uint8 // of the group, in the answer cache
+	number uint64 // of the group, in the answer cache
 }
 
-// compile indexes a setup by name. Group 0 of the cache is the upstream's, each forward has one of its own.
+// compile indexes a setup by name.
 func compile(s Setup) *setup {
 	out := &setup{Setup: s, locals: map[string][]local{}, above: map[string][]local{}, special: zone.Empty()}
+	out.number = numberOf(nil, s.Upstream)
+	out.numbers = map[uint64]policy.Name{out.number: ""}
 	add := func(origin policy.Name, l local) {
 		l.origin = origin
 		out.locals[string(origin)] = append(out.locals[string(origin)], l)
@@ -96,12 +112,28 @@ func compile(s Setup) *setup {
 			add(origin, local{LocalZone: z})
 		}
 	}
-	for i, f := range s.Forwards {
+	for _, f := range s.Forwards {
+		number := numberOf(f.Zones, f.Group)
 		for _, name := range f.Zones {
-			add(name, local{group: f.Group, number: uint8(i + 1)})
+			out.numbers[number] = f.Zones[0]
+			add(name, local{group: f.Group, number: number})
 		}
 	}
 	return out
+}
+
+// numberOf is a group's number in the answer cache: another one when other servers are asked, for other zones (none: for
+// every name), or believed otherwise, so that no answer is taken for theirs; the same after a restart.
+func numberOf(zones []policy.Name, g *upstream.Group) uint64 {
+	h := fnv.New64a()
+	for _, name := range zones {
+		_, _ = io.WriteString(h, string(name))
+	}
+	for _, s := range g.Servers() {
+		_, _ = fmt.Fprint(h, " ", s.Addr)
+	}
+	_, _ = fmt.Fprint(h, " ", g.Trusted())
+	return h.Sum64()
 }
 
 // standsAbove says whether a zone or forward that the client sees lies below the name: such a name exists, whatever the rest

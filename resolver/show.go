@@ -15,18 +15,23 @@ type Cached struct {
 	DO, CD, AD bool
 	Forward    policy.Name // whose servers gave it; empty: the upstream
 	Rcode      string
-	Remaining  uint32   // seconds it may still live
+	Stale      bool     // past its life, and only given when no better one can be had
+	Remaining  uint32   // seconds for which it is fresh, or, when it is stale, may still be given
 	Records    []string // of the answer section, in presentation form
 }
 
-// Cached returns the fresh answers to questions for exactly this name.
+// Cached returns the fresh and stale answers to questions for exactly this name.
 func (r *Resolver) Cached(name policy.Name) []Cached {
 	setup := r.setup.Load()
 	var out []Cached
 	for _, e := range r.cache.Show([]byte(name), r.now()) {
-		c := Cached{Type: policy.Type(e.Type), DO: e.DO, CD: e.CD, AD: e.AD, Rcode: dns.RcodeToString[int(e.Rcode)], Remaining: e.Remaining}
-		if n := int(e.Group); n > 0 && n <= len(setup.Forwards) {
-			c.Forward = setup.Forwards[n-1].Zones[0]
+		forward, ok := setup.numbers[e.Group]
+		if !ok {
+			continue // it came in from servers that are not asked any more
+		}
+		c := Cached{
+			Type: policy.Type(e.Type), DO: e.DO, CD: e.CD, AD: e.AD, Forward: forward, Rcode: dns.RcodeToString[int(e.Rcode)],
+			Stale: e.Stale, Remaining: e.Remaining,
 		}
 		var m dns.Msg
 		if m.Unpack(e.Msg) == nil {

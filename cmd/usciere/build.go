@@ -32,9 +32,6 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	if err != nil {
 		return resolver.Setup{}, nil, err
 	}
-	if len(s.Forwards) > resolver.MaxForwards {
-		return resolver.Setup{}, nil, fmt.Errorf("%d forwards are too many: %d are the most; put zones with the same servers into one", len(s.Forwards), resolver.MaxForwards)
-	}
 	servers, err := d.upstreams(s)
 	if err != nil {
 		return resolver.Setup{}, nil, err

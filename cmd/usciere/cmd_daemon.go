@@ -66,13 +66,11 @@ func cacheStats() *cobra.Command {
 			return err
 		}
 		return s.show(st, func() {
-			share := 0.0
-			if asked := st.Hits + st.Misses; asked > 0 {
-				share = 100 * float64(st.Hits) / float64(asked)
-			}
 			s.line("cache", fmt.Sprintf("%d answers, about %d KiB", st.Entries, st.Bytes>>10))
-			s.detail("hits", fmt.Sprintf("%d (%.1f %%)", st.Hits, share))
-			s.detail("misses", fmt.Sprint(st.Misses))
+			s.detail("hits", fmt.Sprintf("%d (%.1f %%)", st.Hits, 100*st.HitRatio))
+			s.detail("misses", fmt.Sprintf("%d, of which %d got a stale answer and %d a failure known already", st.Misses, st.Stale, st.Failed))
+			s.detail("failing", counted(st.Failing, "question"))
+			s.detail("prefetch", fmt.Sprintf("%d refreshed before their end", st.Prefetches))
 			s.detail("kept", fmt.Sprintf("%d, of which %d were pushed out for want of room", st.Puts, st.Evictions))
 		})
 	})
@@ -101,7 +99,11 @@ func cacheShow() *cobra.Command {
 						flags += f.name
 					}
 				}
-				rows = append(rows, []string{e.Type.String(), e.Rcode, fmt.Sprintf("%d s", e.Remaining), e.From, strings.TrimSpace(flags), strings.Join(e.Records, " · ")})
+				remaining := fmt.Sprintf("%d s", e.Remaining)
+				if e.Stale {
+					remaining = "stale, " + remaining
+				}
+				rows = append(rows, []string{e.Type.String(), e.Rcode, remaining, e.From, strings.TrimSpace(flags), strings.Join(e.Records, " · ")})
 			}
 			s.table("nothing is kept for "+page.Name.String(), []string{"TYPE", "RCODE", "FOR", "FROM", "FLAGS", "RECORDS"}, rows)
 		})
@@ -112,7 +114,7 @@ func cacheFlush() *cobra.Command {
 	var all bool
 	c := online(&cobra.Command{
 		Use:               "flush NAME|--all",
-		Short:             "Forget the answers that are kept for a name, or all",
+		Short:             "Forget the answers and failures that are kept for a name, or all",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}, func(s *session, args []string) error {

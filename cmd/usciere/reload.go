@@ -32,7 +32,6 @@ func (d *daemon) reload() {
 	}
 	setLevel(d.level, next.Log.Level)
 	d.resolver.Use(setup)
-	d.cache.Flush() // the forwards' answers are kept by their place in the list
 	d.inForce.Store(&inForce{next, fresh})
 	time.AfterFunc(next.Upstream.Timeout+resolver.FetchTimeout, old.groups.close) // nothing asks them any more by then
 	d.log.Info("settings read again", "changed", live)

@@ -190,7 +190,10 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 		Entries: s.Cache.Entries, Bytes: int64(s.Cache.Memory),
 		MinTTL: seconds(s.Cache.MinTTL), MaxTTL: seconds(s.Cache.MaxTTL),
 		NegativeMax: seconds(s.Cache.NegativeTTL), ClientTTL: seconds(s.Cache.ClientTTL),
+		StaleMax: seconds(s.Cache.StaleMax), FailureMin: seconds(s.Cache.FailureMin), FailureMax: seconds(s.Cache.FailureMax),
+		Prefetch: s.Cache.Prefetch,
 	})
+	d.loadCache(s.Cache.Persist)
 	d.resolver = resolver.New(ctx, d.rules, d.cache, time.Now)
 	d.resolver.Use(setup)
 	return d, d.openAdmin(socket, s.Admin)
@@ -243,6 +246,9 @@ func (d *daemon) drain(served <-chan error) error {
 		d.log.Warn("stopped with questions under way", "error", err)
 	}
 	err := <-served
+	if d.inForce.Load().settings.Cache.Persist {
+		d.saveCache()
+	}
 	d.noteHead()
 	return err
 }

@@ -71,7 +71,10 @@ func (d shown) Counters() admin.Counters { return admin.Counters(d.resolver.Stat
 // CacheStats are the figures of the answer cache.
 func (d shown) CacheStats() admin.CacheStats {
 	s := d.cache.Stats()
-	return admin.CacheStats{Entries: s.Entries, Bytes: s.Bytes, Hits: s.Hits, Misses: s.Misses, Puts: s.Puts, Evictions: s.Evictions}
+	return admin.CacheStats{
+		Entries: s.Entries, Bytes: s.Bytes, Hits: s.Hits, Misses: s.Misses, Puts: s.Puts, Evictions: s.Evictions,
+		HitRatio: s.HitRatio(), Stale: s.Stale, Failed: s.Failed, Failing: s.Failing, Prefetches: s.Prefetches,
+	}
 }
 
 // CacheShow is what the cache has for a name.
@@ -83,7 +86,8 @@ func (d shown) CacheShow(name policy.Name) []admin.CacheEntry {
 			from = "forward " + c.Forward.String()
 		}
 		out = append(out, admin.CacheEntry{
-			Type: c.Type, DO: c.DO, CD: c.CD, AD: c.AD, From: from, Rcode: c.Rcode, Remaining: c.Remaining, Records: c.Records,
+			Type: c.Type, DO: c.DO, CD: c.CD, AD: c.AD, From: from, Rcode: c.Rcode,
+			Stale: c.Stale, Remaining: c.Remaining, Records: c.Records,
 		})
 	}
 	return out

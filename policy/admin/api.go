@@ -47,7 +47,7 @@ type Counters struct {
 	Allowed   uint64 `json:"allowed"` // from the cache or upstream
 
 	Replies  uint64 `json:"replies"`
-	Failures uint64 `json:"failures"` // no upstream server answered
+	Failures uint64 `json:"failures"` // no upstream server answered, now or a short while ago
 	Shed     uint64 `json:"shed"`     // too much was under way
 }
 
@@ -194,6 +194,12 @@ type CacheStats struct {
 	Misses    uint64 `json:"misses"`
 	Puts      uint64 `json:"puts"`
 	Evictions uint64 `json:"evictions"`
+
+	HitRatio   float64 `json:"hit_ratio"`  // 0 to 1
+	Stale      uint64  `json:"stale"`      // misses that got a stale answer
+	Failed     uint64  `json:"failed"`     // misses that got a failure known already
+	Failing    int     `json:"failing"`    // questions whose last failure is remembered
+	Prefetches uint64  `json:"prefetches"` // popular answers refreshed before their end
 }
 
 // CachePage are the answers that the cache has to questions for a name.
@@ -210,8 +216,9 @@ type CacheEntry struct {
 	AD        bool        `json:"ad,omitempty"` // validated by a trusted upstream
 	From      string      `json:"from"`         // "upstream", or the forward
 	Rcode     string      `json:"rcode"`
-	Remaining uint32      `json:"remaining_s"`
-	Records   []string    `json:"records"` // of the answer section, in presentation form
+	Stale     bool        `json:"stale,omitempty"` // past its life, and given when no better answer can be had
+	Remaining uint32      `json:"remaining_s"`     // for which it is fresh, or may still be given
+	Records   []string    `json:"records"`         // of the answer section, in presentation form
 }
 
 // FlushRequest says what the cache is to forget: exactly one of the two.

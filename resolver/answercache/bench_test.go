@@ -32,7 +32,7 @@ func BenchmarkCacheHit(b *testing.B) {
 	dst := make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if !c.Get(&builder, dst, queries[i%1000], 0, start) {
+		if c.Get(&builder, dst, queries[i%1000], 0, start) != Fresh {
 			b.Fatal("miss")
 		}
 		builder.Finish(wire.UDPSize)
@@ -47,7 +47,7 @@ func BenchmarkCacheHitParallel(b *testing.B) {
 		var builder wire.Builder
 		dst := make([]byte, 0, 4096)
 		for i := rand.IntN(1000); pb.Next(); i++ {
-			if !c.Get(&builder, dst, queries[i%1000], 0, start) {
+			if c.Get(&builder, dst, queries[i%1000], 0, start) != Fresh {
 				b.Error("miss")
 				return
 			}

@@ -104,7 +104,7 @@ func TestGetDoesNotAllocate(t *testing.T) {
 	hit, miss := query(t, inps, dns.TypeA, false, false), query(t, "other.inps.it.", dns.TypeA, false, false)
 	b, dst := new(wire.Builder), make([]byte, 0, 4096)
 	n := testing.AllocsPerRun(100, func() {
-		if !c.Get(b, dst, hit, 0, start) || c.Get(b, dst, miss, 0, start) {
+		if c.Get(b, dst, hit, 0, start) != Fresh || c.Get(b, dst, miss, 0, start) != Miss {
 			t.Error("no hit and miss")
 		}
 	})

@@ -68,10 +68,10 @@ func query(t testing.TB, name string, typ uint16, do, cd bool) *wire.Query {
 }
 
 // get returns the reply from the cache, nil when there is none.
-func get(t testing.TB, c *Cache, q *wire.Query, group uint8, now time.Time) *dns.Msg {
+func get(t testing.TB, c *Cache, q *wire.Query, group uint64, now time.Time) *dns.Msg {
 	t.Helper()
 	var b wire.Builder
-	if !c.Get(&b, nil, q, group, now) {
+	if !c.Get(&b, nil, q, group, now).Replied() {
 		return nil
 	}
 	m := new(dns.Msg)
@@ -178,22 +178,22 @@ func TestPutKeepsACopy(t *testing.T) {
 func TestFlagsAndGroupsAreKeptApart(t *testing.T) {
 	c := New(Config{})
 	n := byte(0)
-	each := func(visit func(n byte, do, cd bool, group uint8)) {
+	each := func(visit func(n byte, do, cd bool, group uint64)) {
 		n = 0
 		for _, do := range []bool{false, true} {
 			for _, cd := range []bool{false, true} {
-				for group := range uint8(3) {
+				for group := range uint64(3) {
 					n++
 					visit(n, do, cd, group)
 				}
 			}
 		}
 	}
-	each(func(n byte, do, cd bool, group uint8) {
+	each(func(n byte, do, cd bool, group uint64) {
 		msg := answer(t, inps, dns.TypeA, 0, fmt.Sprintf("%s 60 A 192.0.2.%d", inps, n))
 		c.Put(canonical(t, inps), dns.TypeA, 1, do, cd, group, msg, time.Minute, do, start)
 	})
-	each(func(n byte, do, cd bool, group uint8) {
+	each(func(n byte, do, cd bool, group uint64) {
 		m := get(t, c, query(t, inps, dns.TypeA, do, cd), group, start)
 		if m == nil || m.Answer[0].(*dns.A).A.To4()[3] != n || m.AuthenticatedData != do {
 			t.Errorf("DO %t CD %t group %d: reply\n%v", do, cd, group, m)
@@ -281,7 +281,7 @@ func TestManyReadersAndWritersNeverSeeAWrongAnswer(t *testing.T) {
 					c.Show(q.Name(), start)
 				case round%3 == 0:
 					c.Put(q.Name(), dns.TypeA, 1, false, false, 0, msg, time.Minute, false, start)
-				case c.Get(&b, dst, q, 0, start):
+				case c.Get(&b, dst, q, 0, start) == Fresh:
 					reply := b.Finish(512)
 					if want := msg[len(msg)-4:]; !bytes.Equal(reply[len(reply)-11-4:len(reply)-11], want) {
 						t.Errorf("wrong answer for host%d", i)
@@ -304,7 +304,7 @@ func FuzzPut(f *testing.F) {
 		c.Put([]byte("\x03www\x04inps\x02it\x04test\x00"), dns.TypeA, 1, false, false, 0, msg, time.Minute, false, start)
 		shown := c.Show(q.Name(), start)
 		var b wire.Builder
-		if c.Get(&b, nil, q, 0, start) != (len(shown) == 1) {
+		if c.Get(&b, nil, q, 0, start).Replied() != (len(shown) == 1) {
 			t.Fatalf("shown %d, but Get disagrees", len(shown))
 		}
 		if len(shown) == 1 && len(b.Finish(65535)) > len(msg)+11 {

@@ -3,6 +3,7 @@ package answercache
 import (
 	"bytes"
 	"encoding/binary"
+	"sync/atomic"
 	"time"
 
 	"usciere/resolver/wire"
@@ -17,8 +18,11 @@ type entry struct {
 	life    uint32   // seconds for which it is fresh
 	nameLen uint8    // octets
 	do, cd  bool
-	group   uint8
 	ad      bool
+	group   uint64
+
+	hits       atomic.Uint32 // counted up to popular
+	prefetched atomic.Bool   // whoever set it refreshes it
 }
 
 const headerSize = 12 // of a DNS message
@@ -37,7 +41,7 @@ func (c *Cache) newEntry(q question, msg []byte, ttl time.Duration, ad bool, now
 		msg: bytes.Clone(msg), ttls: ttls, stored: now.UnixNano(),
 		nameLen: uint8(len(q.name)), do: q.do, cd: q.cd, group: q.group, ad: ad,
 	}
-	if !e.answers(q) {
+	if !e.answers(q) || e.rcode() != uint8(wire.RcodeNoError) && e.rcode() != uint8(wire.RcodeNXDomain) {
 		return nil
 	}
 	e.life = c.clamp(uint32(min(seconds, time.Duration(c.cfg.MaxTTL))))
@@ -93,6 +97,46 @@ func (e *entry) age(now time.Time) (seconds uint32, fresh bool) {
 	return uint32(max(age, 0) / int64(time.Second)), true
 }
 
+// stale tells whether e is past its life by less than most, in seconds.
+func (e *entry) stale(now time.Time, most uint32) bool {
+	past := now.UnixNano() - e.stored - int64(e.life)*int64(time.Second)
+	return past >= 0 && past < int64(most)*int64(time.Second)
+}
+
+// fit tells whether e is fresh, or stale by less than most, in seconds.
+func (e *entry) fit(now time.Time, most uint32) bool {
+	_, fresh := e.age(now)
+	return fresh || e.stale(now, most)
+}
+
+// remaining returns for how many seconds e, which is fit, is fresh, or, if it is stale, may still be given; rounded up.
+func (e *entry) remaining(now time.Time, most uint32) uint32 {
+	end := e.stored + int64(e.life)*int64(time.Second)
+	if e.stale(now, most) {
+		end += int64(most) * int64(time.Second)
+	}
+	left := (end - now.UnixNano() + int64(time.Second) - 1) / int64(time.Second)
+	return uint32(min(left, int64(max(e.life, most))))
+}
+
+// What is refreshed before it ends: what was found in the cache at least twice, in the last tenth of its life, unless that
+// is so short that it would be asked for all the time.
+const (
+	popular         = 2
+	leastPrefetched = 10 // seconds of life
+)
+
+// due counts a hit and tells one of them to refresh e, which is fresh.
+func (e *entry) due(now time.Time) bool {
+	hits := e.hits.Load()
+	if hits < popular {
+		hits = e.hits.Add(1)
+	}
+	life := int64(e.life) * int64(time.Second)
+	left := e.stored + life - now.UnixNano()
+	return hits >= popular && e.life >= leastPrefetched && left*10 < life && e.prefetched.CompareAndSwap(false, true)
+}
+
 // rcode returns the response code of the answer.
 func (e *entry) rcode() uint8 { return e.msg[3] & 0xF }
 
@@ -116,7 +160,7 @@ func (e *entry) positive() bool {
 
 // entryOverhead is what an entry takes beside its message, in octets, about: the entry itself, the list element and
 // the map slot of 2Q, rounding by the allocator.
-const entryOverhead = 320
+const entryOverhead = 340
 
 // size returns the memory that e takes, in octets, about.
 func (e *entry) size() int64 { return int64(len(e.msg) + 2*len(e.ttls) + entryOverhead) }

@@ -32,6 +32,14 @@ func (s *shard) init(maxEntries int, maxBytes int64) {
 	s.entries, s.maxEntries, s.maxBytes = entries, maxEntries, maxBytes
 }
 
+// find returns the entry that answers q, whose key is k, or nil.
+func (s *shard) find(k key, q question) *entry {
+	if e, ok := s.entries.Get(k); ok && e.answers(q) {
+		return e
+	}
+	return nil
+}
+
 // put stores e, unless it would take an eighth of the shard or more, and makes room for it.
 func (s *shard) put(k key, e *entry) {
 	if e.size() > s.maxBytes/8 {

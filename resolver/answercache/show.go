@@ -10,27 +10,27 @@ import (
 type Entry struct {
 	Type, Class uint16
 	DO, CD, AD  bool
-	Group       uint8
+	Group       uint64
 	Rcode       uint8
-	Remaining   uint32 // seconds of its life, rounded up
+	Stale       bool   // past its life, and only given when there is no better answer
+	Remaining   uint32 // seconds for which it is fresh, or, when it is stale, may still be given, rounded up
 	Answers     int    // records in the answer section
 	Msg         []byte // the packed answer as stored, TTLs not aged; not to be changed
 }
 
-// Show returns the fresh answers to questions for exactly name, in canonical wire form, ordered by type, class, group
+// Show returns the fresh and stale answers to questions for exactly name, in canonical wire form, ordered by type, class, group
 // and flags.
 func (c *Cache) Show(name []byte, now time.Time) []Entry {
 	var shown []Entry
 	for i := range c.shards {
 		for _, e := range c.shards[i].named(name) {
-			age, fresh := e.age(now)
-			if !fresh {
+			if !e.fit(now, c.cfg.StaleMax) {
 				continue
 			}
-			q := e.question()
+			q, stale := e.question(), e.stale(now, c.cfg.StaleMax)
 			shown = append(shown, Entry{
 				Type: q.typ, Class: q.class, DO: q.do, CD: q.cd, AD: e.ad, Group: q.group,
-				Rcode: e.rcode(), Remaining: e.life - age, Answers: e.answerCount(), Msg: e.msg,
+				Rcode: e.rcode(), Stale: stale, Remaining: e.remaining(now, c.cfg.StaleMax), Answers: e.answerCount(), Msg: e.msg,
 			})
 		}
 	}
@@ -45,14 +45,28 @@ func (c *Cache) Show(name []byte, now time.Time) []Entry {
 type Stats struct {
 	Entries int
 	Bytes   int64 // about
+	Failing int   // questions whose last failure is remembered
 
-	Hits, Misses, Puts uint64
+	Hits, Misses, Puts uint64 // a hit is a fresh answer, a miss all else
 	Evictions          uint64 // entries pushed out for want of room; not those replaced or flushed
+	Stale              uint64 // misses that got a stale answer
+	Failed             uint64 // misses that got a failure known already
+	Prefetches         uint64 // popular answers that were to be refreshed before they ended
+}
+
+// HitRatio is the share of the questions that found a fresh answer, from 0 to 1.
+func (s Stats) HitRatio() float64 {
+	if s.Hits == 0 {
+		return 0
+	}
+	return float64(s.Hits) / float64(s.Hits+s.Misses)
 }
 
 // Stats returns the figures. It visits every entry.
 func (c *Cache) Stats() Stats {
-	var total Stats
+	total := Stats{
+		Failing: c.failures.len(), Stale: c.stale.Load(), Failed: c.failed.Load(), Prefetches: c.prefetches.Load(),
+	}
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.changing.Lock()

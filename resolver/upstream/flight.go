@@ -27,7 +27,21 @@ type flight struct {
 // ctx's error, and the flight goes on for the others. When no server has an answer but one said SERVFAIL, that is the answer, with
 // TTL 0. The error is ErrOverloaded, ErrNoServers, ErrClosed, ctx's, a malformed question's, or a *FailedError.
 func (g *Group) Resolve(ctx context.Context, q Question) (Answer, error) {
-	f, err := g.join(q)
+	return g.Fetch(ctx, q, Keeper{})
+}
+
+// Keeper is where the answers go. Between a flight's end and what Landed keeps of it, nobody can slip through.
+type Keeper struct {
+	// Known says that there is something to be had by now, so that no flight is begun and the error is ErrKnown; nil: never.
+	Known func() bool
+	// Landed is told what the flight came to, whether or not anybody still waits for it, before anybody gets the answer and
+	// before another flight for the question can begin; nil: nobody is told.
+	Landed func(Answer, error)
+}
+
+// Fetch is Resolve with a Keeper, of which each flight has the one of the call that began it.
+func (g *Group) Fetch(ctx context.Context, q Question, k Keeper) (Answer, error) {
+	f, err := g.join(q, k)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -40,7 +54,7 @@ func (g *Group) Resolve(ctx context.Context, q Question) (Answer, error) {
 }
 
 // join finds the flight for a question or starts one.
-func (g *Group) join(q Question) (*flight, error) {
+func (g *Group) join(q Question, k Keeper) (*flight, error) {
 	if len(g.servers) == 0 {
 		return nil, ErrNoServers
 	}
@@ -55,13 +69,16 @@ func (g *Group) join(q Question) (*flight, error) {
 	if f := g.flights[q]; f != nil {
 		return f, nil
 	}
+	if k.Known != nil && k.Known() {
+		return nil, ErrKnown
+	}
 	if len(g.flights) >= g.cfg.MaxInFlight {
 		return nil, ErrOverloaded
 	}
 	f := &flight{done: make(chan struct{})}
 	g.flights[q] = f
 	g.work.Go(func() {
-		f.answer, f.err = g.survive(q)
+		f.answer, f.err = g.survive(q, k)
 		g.mu.Lock()
 		delete(g.flights, q)
 		g.mu.Unlock()
@@ -70,15 +87,19 @@ func (g *Group) join(q Question) (*flight, error) {
 	return f, nil
 }
 
-// survive is fly, but a fault of the program in one question does not end the daemon.
-func (g *Group) survive(q Question) (a Answer, err error) {
+// survive is fly, and lands, but a fault of the program in one question does not end the daemon.
+func (g *Group) survive(q Question, k Keeper) (a Answer, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			slog.Error("a question upstream met a fault of the program", "fault", fault, "stack", string(debug.Stack()))
 			a, err = Answer{}, errors.New("a fault of the program")
 		}
 	}()
-	return g.fly(q)
+	a, err = g.fly(q)
+	if k.Landed != nil {
+		k.Landed(a, err)
+	}
+	return a, err
 }
 
 // fly asks one server after another until one answers, time is up, or the group closes; those that kept silent are asked

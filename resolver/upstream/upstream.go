@@ -53,6 +53,8 @@ var (
 	ErrOverloaded = errors.New("too many questions are waiting for the upstream servers")
 	// ErrNoServers says that the group is empty.
 	ErrNoServers = errors.New("no upstream server is configured; name at least one in the settings")
+	// ErrKnown says that the caller's Keeper has got something meanwhile.
+	ErrKnown = errors.New("an answer has come meanwhile")
 	// ErrClosed says that the group is shutting down.
 	ErrClosed = errors.New("the upstream group is closed")
 )
@@ -144,3 +146,6 @@ func (g *Group) Servers() []ServerStatus {
 
 // Name is the group's name.
 func (g *Group) Name() string { return g.cfg.Name }
+
+// Trusted says whether the AD bit of the group's answers is passed on.
+func (g *Group) Trusted() bool { return g.cfg.Trusted }

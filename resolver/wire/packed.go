@@ -46,6 +46,18 @@ func TTLOffsets(msg []byte) ([]uint16, error) {
 	return offsets, nil
 }
 
+// QuestionOf returns the question of a packed answer, with its name as it stands there; not ok when there is none to read.
+func QuestionOf(msg []byte) (name []byte, typ, class uint16, ok bool) {
+	end, ok := 0, false
+	if len(msg) > headerSize && binary.BigEndian.Uint16(msg[4:]) == 1 {
+		end, ok = plainName(msg, headerSize)
+	}
+	if !ok || end+4 > len(msg) {
+		return nil, 0, 0, false
+	}
+	return msg[headerSize:end], binary.BigEndian.Uint16(msg[end:]), binary.BigEndian.Uint16(msg[end+2:]), true
+}
+
 // recordCount returns how many records the header of msg announces, in all sections.
 func recordCount(msg []byte) int {
 	n := 0

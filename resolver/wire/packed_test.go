@@ -274,3 +274,18 @@ func FuzzRelay(f *testing.F) {
 		}
 	})
 }
+
+func TestQuestionOfReadsTheQuestionOfAPackedAnswer(t *testing.T) {
+	good := typicalAnswer(t)
+	name, typ, class, ok := QuestionOf(good)
+	if string(name) != "\x03www\x04inps\x02it\x00" || typ != dns.TypeA || class != ClassIN || !ok {
+		t.Errorf("%q %d %d %t", name, typ, class, ok)
+	}
+	none, pointer := bytes.Clone(good), bytes.Clone(good)
+	none[5], pointer[12] = 0, 0xC0
+	for text, msg := range map[string][]byte{"nothing": nil, "a header": good[:12], "half a name": good[:20], "no type": good[:25], "no question": none, "a pointer": pointer} {
+		if _, _, _, ok := QuestionOf(msg); ok {
+			t.Errorf("%s: read", text)
+		}
+	}
+}

@@ -214,6 +214,9 @@ func (r *report) cache(c Cache) {
 			r.key("cache.min_ttl", "%s is longer than %s, %s", formatDuration(c.MinTTL), most.name, formatDuration(most.ttl))
 		}
 	}
+	if c.FailureMin > c.FailureMax {
+		r.key("cache.failure_min", "%s is longer than cache.failure_max, %s", formatDuration(c.FailureMin), formatDuration(c.FailureMax))
+	}
 }
 
 // once reports elements of a list that are given again.

@@ -86,6 +86,8 @@ func TestParseNamesTheProblemAndItsPlace(t *testing.T) {
 		{"a contact of two lines", "sinkhole: {contact: \"a\\nb\"}", "1:21: sinkhole.contact: expected text on one line, without control characters"},
 		{"a TTL in parts of a second", "cache: {client_ttl: 1500ms}", "1:21: cache.client_ttl: 1.5s is not in whole seconds"},
 		{"a least TTL over the most", "cache: {min_ttl: 1m, max_ttl: 30s}", "1:18: cache.min_ttl: 1m is longer than cache.max_ttl, 30s"},
+		{"a first wait after a failure over the most", "cache: {failure_min: 1m, failure_max: 30s}", "1:22: cache.failure_min: 1m is longer than cache.failure_max, 30s"},
+		{"a wait after a failure beyond RFC 9520", "cache: {failure_max: 10m}", "1:22: cache.failure_max: 10m is not from 1s to 5m"},
 		{"more connections a client than in all", "tcp: {connections: 10}", "1:6: tcp.per_client: 50 is more than tcp.connections, 10"},
 
 		{"a bracket that is not closed", "listen: [", "1:9: not YAML: sequence end token ']' not found"},
@@ -174,7 +176,7 @@ zones:
       - {office: tributi, from: 2026-03-01}
       - office: 12
 sinkhole: {mode: zero, addresses: [10.20.0.53, "2001:db8:20::53"], contact: "chiedere al CED, int. 204"}
-cache: {entries: 5000, memory: 1GiB, min_ttl: 5s, max_ttl: 12h, negative_ttl: 10m, client_ttl: 60s}
+cache: {entries: 5000, memory: 1GiB, min_ttl: 5s, max_ttl: 12h, negative_ttl: 10m, client_ttl: 60s, stale_max: 0s, failure_min: 1s, failure_max: 1m, prefetch: false, persist: false}
 tcp: {connections: 100, per_client: 10, idle: 30s}
 log: {level: warn, format: json}
 `), "f")
@@ -200,7 +202,7 @@ log: {level: warn, format: json}
 				Offices: []Visibility{{Office: "anagrafe"}, {"tributi", Date{2026, time.March, 1}}, {Office: "12"}}},
 		},
 		Sinkhole: Sinkhole{"zero", []netip.Addr{netip.MustParseAddr("10.20.0.53"), netip.MustParseAddr("2001:db8:20::53")}, "chiedere al CED, int. 204"},
-		Cache:    Cache{5000, GiB, 5 * time.Second, 12 * time.Hour, 10 * time.Minute, time.Minute},
+		Cache:    Cache{5000, GiB, 5 * time.Second, 12 * time.Hour, 10 * time.Minute, time.Minute, 0, time.Second, time.Minute, false, false},
 		TCP:      TCP{100, 10, 30 * time.Second},
 		Log:      Log{"warn", "json"},
 	}

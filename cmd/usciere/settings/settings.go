@@ -103,6 +103,11 @@ type Cache struct {
 	MaxTTL      time.Duration `yaml:"max_ttl" doc:"Answers are kept at most this long." min:"1s" max:"168h"`
 	NegativeTTL time.Duration `yaml:"negative_ttl" doc:"NXDOMAIN and NODATA are kept at most this long (RFC 2308 §5)." min:"1s" max:"3h"`
 	ClientTTL   time.Duration `yaml:"client_ttl" doc:"Workstations are told at most this: how long they may keep an answer after a change." min:"1s" max:"24h"`
+	StaleMax    time.Duration `yaml:"stale_max" doc:"How long after its life an answer may stand in when no upstream gives another (RFC 8767); 0s: never." min:"0s" max:"168h"`
+	FailureMin  time.Duration `yaml:"failure_min" doc:"A question that failed is not asked again for this long (RFC 9520), and twice as long each time it fails again," min:"1s" max:"5m"`
+	FailureMax  time.Duration `yaml:"failure_max" doc:"up to this." min:"1s" max:"5m"`
+	Prefetch    bool          `yaml:"prefetch" doc:"Answers that are asked for again and again are refreshed shortly before their end."`
+	Persist     bool          `yaml:"persist" doc:"Answers outlive a restart, in cache.snapshot in the state folder."`
 }
 
 // TCP bounds the TCP listeners.
@@ -150,6 +155,11 @@ func Default() Settings {
 			MaxTTL:      24 * time.Hour,
 			NegativeTTL: time.Hour,
 			ClientTTL:   5 * time.Minute,
+			StaleMax:    24 * time.Hour,
+			FailureMin:  5 * time.Second,
+			FailureMax:  5 * time.Minute,
+			Prefetch:    true,
+			Persist:     true,
 		},
 		TCP: TCP{Connections: 2000, PerClient: 50, Idle: 10 * time.Second},
 		Log: Log{Level: "info", Format: "text"},
