@@ -50,10 +50,12 @@ func (g *Group) ask(ctx context.Context, s *server, q Question, deadline time.Ti
 
 // try sends one query over UDP, and again over TCP when the answer does not fit or the reply's case was changed.
 func (g *Group) try(ctx context.Context, s *server, x *query, deadline time.Time) (Answer, error) {
+	askedAt := g.cfg.Now()
 	answer, err := g.exchangeUDP(ctx, s, x, g.tryDeadline(deadline))
 	if !errors.Is(err, errTruncated) && !errors.Is(err, errCase) {
 		return answer, err
 	}
+	s.replied(askedAt, g.cfg.Now())
 	x.exactCase = false // nobody off the path forges TCP, and a server that changes the case does so there too
 	answer, tcpErr := g.exchangeTCP(ctx, s, x, g.tryDeadline(deadline))
 	if tcpErr != nil {

@@ -89,17 +89,24 @@ func (s *server) done(err error, rtt time.Duration, askedAt, now time.Time) {
 	defer s.mu.Unlock()
 	if err == nil {
 		s.stat.RTT = rtt
-		s.recovered(s.standing.answered(rtt, now))
+		s.recovered(s.standing.answered(rtt, askedAt, now))
 		return
 	}
 	s.stat.Failures++
 	s.stat.LastError = err.Error()
 	switch {
-	case isReply(err):
-		s.recovered(s.standing.replied(askedAt, now))
 	case errors.Is(err, errSilent), isAway(err):
 		s.benched(s.standing.unheard(askedAt, now))
+	case isReply(err) && !errors.Is(err, errBroken):
+		s.recovered(s.standing.failed(askedAt, now))
 	}
+}
+
+// replied notes a reply that leads to another try.
+func (s *server) replied(askedAt, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recovered(s.standing.replied(askedAt, now))
 }
 
 // blame notes that another server answered what this one had no answer to.

@@ -32,29 +32,32 @@ type standing struct {
 	measured time.Time     // when it was measured, or a measurement was begun
 }
 
-// answered notes an answer. It says whether that was the server's recovery.
-func (s *standing) answered(rtt time.Duration, now time.Time) bool {
-	recovered := s.recover(now)
+// answered notes an answer to a question asked at askedAt. It says whether that was the server's recovery.
+func (s *standing) answered(rtt time.Duration, askedAt, now time.Time) bool {
+	recovered := s.recover(askedAt, now)
 	s.measure(rtt, now)
 	s.heard, s.blames = now, 0
 	return recovered
 }
 
-// replied notes a reply that is no answer, to a question asked at askedAt. It says whether that was the recovery of a silent
-// server.
+// replied notes a reply, whatever it says. It says whether that was the recovery of a silent server.
 func (s *standing) replied(askedAt, now time.Time) bool {
 	s.heard = now
+	return s.mute && s.recover(askedAt, now)
+}
+
+// failed notes a reply that is no answer, to a question asked at askedAt, as replied does.
+func (s *standing) failed(askedAt, now time.Time) bool {
 	if s.benched && !s.mute {
 		s.bench(askedAt, now)
-		return false
 	}
-	return s.recover(now)
+	return s.replied(askedAt, now)
 }
 
 // unheard notes that no reply came to a question asked at askedAt. A server that replied to another question meanwhile is only slow
 // to find this one's answer. It says whether the server was benched now.
 func (s *standing) unheard(askedAt, now time.Time) bool {
-	if s.heard.After(askedAt) {
+	if !s.heard.IsZero() && !s.heard.Before(askedAt) {
 		return false
 	}
 	s.mute = true
@@ -85,11 +88,12 @@ func (s *standing) bench(askedAt, now time.Time) bool {
 	return false
 }
 
-func (s *standing) recover(now time.Time) bool {
-	if !s.benched {
+// recover ends the bench, if the question was asked after it began: the last words of a dying server may be read late.
+func (s *standing) recover(askedAt, now time.Time) bool {
+	if !s.benched || askedAt.Before(s.since) {
 		return false
 	}
-	s.benched, s.since, s.blames = false, now, 0
+	s.benched, s.mute, s.since, s.blames = false, false, now, 0
 	s.srtt, s.measured = 0, time.Time{} // of another time
 	return true
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"net/netip"
 	"syscall"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestThePauseBeforeATryOfRecoveryGrows(t *testing.T) {
 		s.unheard(now, now)
 		s.trying = false
 	}
-	if !s.answered(time.Millisecond, now) || s.benched || s.since != now || s.srtt != time.Millisecond {
+	if !s.answered(time.Millisecond, now, now) || s.benched || s.since != now || s.srtt != time.Millisecond {
 		t.Errorf("not recovered by an answer: %+v", s)
 	}
 	if s.unheard(now.Add(1), now); s.pause != firstPause {
@@ -40,8 +41,8 @@ func TestThePauseBeforeATryOfRecoveryGrows(t *testing.T) {
 
 func TestAStandingChanges(t *testing.T) {
 	start := newClock().Now()
-	answer := func(s *standing, now time.Time) { s.answered(time.Millisecond, now) }
-	reply := func(s *standing, now time.Time) { s.replied(now, now) }
+	answer := func(s *standing, now time.Time) { s.answered(time.Millisecond, now, now) }
+	reply := func(s *standing, now time.Time) { s.failed(now, now) }
 	silence := func(s *standing, now time.Time) { s.unheard(now, now) }
 	blame := func(s *standing, now time.Time) { s.blamed(now, now) }
 	type events []func(*standing, time.Time)
@@ -71,12 +72,24 @@ func TestAStandingChanges(t *testing.T) {
 func TestASlowNameIsNoSilence(t *testing.T) {
 	now := newClock().Now()
 	var s standing
-	s.answered(time.Millisecond, now.Add(time.Second)) // to another question, meanwhile
+	s.answered(time.Millisecond, now, now.Add(time.Second)) // to another question, meanwhile
 	if s.unheard(now, now.Add(2*time.Second)) || s.benched {
 		t.Error("a server that answers other questions was benched")
 	}
 	if !s.unheard(now.Add(time.Second+1), now.Add(3*time.Second)) {
 		t.Error("a server that answers nothing any more was not benched")
+	}
+}
+
+func TestTheLastWordsOfADyingServerAreNoRecovery(t *testing.T) {
+	now := newClock().Now()
+	var s standing
+	s.unheard(now, now)
+	if s.answered(time.Millisecond, now.Add(-1), now.Add(1)); !s.benched {
+		t.Error("an answer to an earlier question was a recovery")
+	}
+	if s.answered(time.Millisecond, now, now.Add(1)); s.benched {
+		t.Error("an answer to a later question was no recovery")
 	}
 }
 
@@ -125,6 +138,26 @@ func TestASilentServerIsAskedLastAndTriedAside(t *testing.T) {
 	by(first, 4)
 	if st := g.Servers()[0]; st.State != OK || st.Since != c.Now() {
 		t.Errorf("status %+v", st)
+	}
+}
+
+// TestAConnectionThatEndsIsNoReply: the reset that a server's death sends over TCP is not a sign of life.
+func TestAConnectionThatEndsIsNoReply(t *testing.T) {
+	now := newClock().Now()
+	for name, err := range map[string]error{
+		"broken": fmt.Errorf("%w; over TCP: %w", errTruncated, errBroken),
+		"silent": fmt.Errorf("%w; over TCP: %w", errTruncated, errSilent),
+	} {
+		s := newServer(netip.AddrPort{}, "", false)
+		s.replied(now, now) // over UDP
+		s.done(err, 0, now, now.Add(2*time.Second))
+		if st := s.status(now); st.State != OK {
+			t.Errorf("%s: the server is %s although it replied over UDP", name, st.State)
+		}
+		s.done(errSilent, 0, now.Add(time.Second), now.Add(2*time.Second))
+		if st := s.status(now); st.State != Silent {
+			t.Errorf("%s: the server is %s although it said nothing more", name, st.State)
+		}
 	}
 }
 

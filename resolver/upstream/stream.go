@@ -31,6 +31,7 @@ type stream struct {
 	mu      sync.Mutex
 	waiting map[uint16]*waiter // by ID
 	read    int                // messages
+	left    int                // queries given up, whose replies may still come
 }
 
 // waiter is a query that waits for its answer.
@@ -96,6 +97,7 @@ func (st *stream) remove(w *waiter, idle time.Duration) {
 	defer st.mu.Unlock()
 	if st.waiting[w.id] == w {
 		delete(st.waiting, w.id)
+		st.left++
 	}
 	if len(st.waiting) == 0 {
 		st.conn.SetReadDeadline(time.Now().Add(idle))
@@ -126,6 +128,10 @@ func (st *stream) deliver(msg []byte) {
 	var w *waiter
 	if len(msg) >= headerLen {
 		w = st.waiting[binary.BigEndian.Uint16(msg)]
+	}
+	if w == nil && st.left > 0 {
+		st.left--
+		return
 	}
 	if w == nil {
 		st.server.dropped()

@@ -203,6 +203,33 @@ func TestOneSlowAnswerHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+func TestAReplyThatNobodyWaitsForAnyMoreIsNoForgery(t *testing.T) {
+	release := make(chan struct{})
+	s := dnstest.Start(t, overTCP(func(q dnstest.Query) []dnstest.Send { return []dnstest.Send{truth(q)[0].After(release)} }))
+	g := group(t, Config{}, s)
+	ctx, giveUp := context.WithCancel(context.Background())
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if _, err := g.ask(ctx, g.servers[0], question(t, "left.example.", dns.TypeA), time.Now().Add(long)); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	})
+	eventually(t, "the name is asked for over TCP", func() bool { return s.Asked("left.example.") == 2 })
+	giveUp()
+	asking.Wait()
+	close(release)
+	resolve(t, g, question(t, "www.example.", dns.TypeA)) // its reply comes behind the late one
+	eventually(t, "the late reply is read", func() bool {
+		st := g.servers[0].pool.streams[0]
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		return st.read == 2
+	})
+	if st := g.Servers()[0]; st.Dropped != 0 || st.Failures != 0 {
+		t.Errorf("status %+v", st)
+	}
+}
+
 func TestAnUnusedConnectionIsClosed(t *testing.T) {
 	s := dnstest.Start(t, overTCP(truth))
 	g := group(t, Config{}, s)
