@@ -91,8 +91,8 @@ func TestParallelTakesTheFirstAnswer(t *testing.T) {
 	held := dnstest.Start(t, func(q dnstest.Query) []dnstest.Send { return []dnstest.Send{honest(q)[0].After(never)} })
 	quick, third := dnstest.Start(t, honest), dnstest.Start(t, honest)
 	g := group(t, Config{Strategy: Parallel, Now: c.Now}, held, quick, third)
-	for i, s := range g.servers {
-		s.standing.measure(time.Duration(i+1)*time.Millisecond, c.Now())
+	for i, rtt := range []time.Duration{time.Millisecond, 2 * time.Millisecond, long} {
+		g.servers[i].standing.measure(rtt, c.Now())
 	}
 	for range 5 {
 		if _, a := resolve(t, g, question(t, "www.example.", dns.TypeA)); a.Server != quick.Addr.String() {
