@@ -40,11 +40,11 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		Zones:     zones,
 		Sinkhole:  resolver.Sinkhole{Mode: policy.Mode(s.Sinkhole.Mode), Addresses: s.Sinkhole.Addresses, Contact: s.Sinkhole.Contact},
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
-		Upstream:  newGroup("upstream", servers, s.Upstream),
+		Upstream:  newGroup("upstream", servers, s.Upstream.Strategy, s.Upstream),
 	}
 	all := groups{out.Upstream}
 	for i, f := range s.Forwards {
-		forward := resolver.Forward{Group: newGroup("forward "+f.Zones[0], f.Servers, s.Upstream)}
+		forward := resolver.Forward{Group: newGroup("forward "+f.Zones[0], f.Servers, f.Strategy, s.Upstream)}
 		all = append(all, forward.Group)
 		for _, text := range f.Zones {
 			name, err := policy.ParseName(text)
@@ -59,10 +59,10 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	return out, all, nil
 }
 
-func newGroup(name string, servers []netip.AddrPort, s settings.Upstream) *upstream.Group {
+func newGroup(name string, servers []netip.AddrPort, strategy string, s settings.Upstream) *upstream.Group {
 	return upstream.New(upstream.Config{
-		Name: name, Servers: servers, Trusted: s.Trusted, TryTimeout: s.TryTimeout, Timeout: s.Timeout,
-		MaxInFlight: s.InFlight, RandomCase: s.RandomCase,
+		Name: name, Servers: servers, Strategy: upstream.Strategy(strategy), Trusted: s.Trusted, TryTimeout: s.TryTimeout, Timeout: s.Timeout,
+		MaxInFlight: s.InFlight, RandomCase: s.RandomCase, SameCase: s.SameCase,
 	})
 }
 

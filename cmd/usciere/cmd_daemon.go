@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -133,35 +132,6 @@ func cacheFlush() *cobra.Command {
 	})
 	c.Flags().BoolVar(&all, "all", false, "forget everything")
 	return c
-}
-
-func upstreamCommand() *cobra.Command {
-	list := online(&cobra.Command{
-		Use:   "list",
-		Short: "List the servers that are asked, and how they are doing",
-		Args:  cobra.NoArgs,
-	}, func(s *session, _ []string) error {
-		list, err := s.Upstreams(s.ctx)
-		if err != nil {
-			return err
-		}
-		return s.show(list, func() {
-			var rows [][]string
-			for _, u := range list.Upstreams {
-				state, rtt := "ok", ""
-				if u.Silent {
-					state = "silent"
-				}
-				if u.RTT > 0 {
-					rtt = u.RTT.Round(10 * time.Microsecond).String()
-				}
-				number := func(n uint64) string { return strconv.FormatUint(n, 10) }
-				rows = append(rows, []string{u.Group, u.Addr.String(), state, rtt, number(u.Queries), number(u.Failures), number(u.Dropped), u.LastError})
-			}
-			s.table("no upstream servers", []string{"GROUP", "SERVER", "STATE", "RTT", "QUERIES", "FAILURES", "DROPPED", "LAST ERROR"}, rows)
-		})
-	})
-	return group("upstream", "The servers that are asked", list)
 }
 
 func backupCommand() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"usciere/cmd/usciere/settings"
 	"usciere/policy"
 	"usciere/policy/admin"
+	"usciere/resolver/upstream"
 )
 
 // openAdmin opens the socket on what this daemon shows and lets change.
@@ -108,7 +109,8 @@ func (d shown) Upstreams() []admin.Upstream {
 		for _, s := range g.Servers() {
 			out = append(out, admin.Upstream{
 				Group: g.Name(), Addr: s.Addr, Queries: s.Queries, Failures: s.Failures, Dropped: s.Dropped,
-				LastError: s.LastError, RTT: s.RTT, Silent: s.Silent,
+				LastError: s.LastError, RTT: s.RTT, Smoothed: s.Smoothed, Silent: s.State != upstream.OK,
+				State: string(s.State), Since: s.Since, SameCase: s.SameCase, NoEDNS: s.NoEDNS,
 			})
 		}
 	}

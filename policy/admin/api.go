@@ -245,6 +245,11 @@ type Upstream struct {
 	Failures  uint64         `json:"failures"`
 	Dropped   uint64         `json:"dropped"` // messages that were not what was asked for
 	LastError string         `json:"last_error,omitempty"`
-	RTT       time.Duration  `json:"rtt_ns"` // of the last answer; 0: none
-	Silent    bool           `json:"silent"` // asked after the others for a while
+	RTT       time.Duration  `json:"rtt_ns"`          // of the last answer; 0: none
+	Smoothed  time.Duration  `json:"smoothed_rtt_ns"` // over the last answers; 0: none
+	Silent    bool           `json:"silent"`          // not ok: asked after the others
+	State     string         `json:"state"`           // "ok", "silent" (no reply comes), "failing" (what others answer), "trying" (whether that is over)
+	Since     time.Time      `json:"since,omitzero"`  // when it left "ok", or came back; absent: never
+	SameCase  bool           `json:"same_case"`       // asked without 0x20
+	NoEDNS    bool           `json:"no_edns"`         // asked without EDNS
 }

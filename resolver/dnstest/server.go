@@ -219,19 +219,29 @@ func (s *Server) forget(conn net.Conn) {
 	delete(s.conns, conn)
 }
 
-// serveConn answers the queries of one connection one after another.
+// serveConn answers the queries of one connection, each on its own: what a script holds back holds back nothing else.
 func (s *Server) serveConn(conn net.Conn) {
 	from := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+	var writing sync.Mutex
 	for {
 		pkt, err := readMessage(conn)
 		if err != nil {
 			return
 		}
-		for _, send := range s.take(pkt, TCP, from) {
-			if !s.waited(send) || send.hangUp || !s.sendTCP(send, conn) {
-				return
+		s.work.Go(func() {
+			for _, send := range s.take(pkt, TCP, from) {
+				if !s.waited(send) {
+					return
+				}
+				writing.Lock()
+				open := !send.hangUp && s.sendTCP(send, conn)
+				writing.Unlock()
+				if !open {
+					conn.Close()
+					return
+				}
 			}
-		}
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -78,7 +79,13 @@ func (g *Group) join(q Question, k Keeper) (*flight, error) {
 	f := &flight{done: make(chan struct{})}
 	g.flights[q] = f
 	g.work.Go(func() {
-		f.answer, f.err = g.survive(q, k)
+		f.answer, f.err = survive(func() (a Answer, err error) {
+			a, err = g.fly(q)
+			if k.Landed != nil {
+				k.Landed(a, err)
+			}
+			return a, err
+		})
 		g.mu.Lock()
 		delete(g.flights, q)
 		g.mu.Unlock()
@@ -87,47 +94,92 @@ func (g *Group) join(q Question, k Keeper) (*flight, error) {
 	return f, nil
 }
 
-// survive is fly, and lands, but a fault of the program in one question does not end the daemon.
-func (g *Group) survive(q Question, k Keeper) (a Answer, err error) {
+// survive runs do, but a fault of the program in one question does not end the daemon.
+func survive(do func() (Answer, error)) (a Answer, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			slog.Error("a question upstream met a fault of the program", "fault", fault, "stack", string(debug.Stack()))
 			a, err = Answer{}, errors.New("a fault of the program")
 		}
 	}()
-	a, err = g.fly(q)
-	if k.Landed != nil {
-		k.Landed(a, err)
-	}
-	return a, err
+	return do()
 }
 
-// fly asks one server after another until one answers, time is up, or the group closes; those that kept silent are asked
-// once more.
+// fly asks the servers as planned until one answers, time is up, or the group closes; those that kept silent are asked once more.
 func (g *Group) fly(q Question) (Answer, error) {
-	deadline := time.Now().Add(g.cfg.Timeout)
+	askedAt, deadline := g.cfg.Now(), time.Now().Add(g.cfg.Timeout)
+	p := g.plan(askedAt)
+	if p.probe != nil {
+		g.tryRecovery(p.probe, q, deadline)
+	}
 	failures := make([]error, len(g.servers))
-	open := make([]bool, len(g.servers)) // still to be asked in this round
 	for round := range rounds {
-		for i := range open {
-			open[i] = round == 0 || errors.Is(failures[i], errSilent)
-		}
-		for i, ok := g.choose(open); ok; i, ok = g.choose(open) {
+		for _, batch := range p.batches {
+			if round > 0 {
+				batch = slices.DeleteFunc(batch, func(i int) bool { return !errors.Is(failures[i], errSilent) })
+			}
+			if len(batch) == 0 {
+				continue
+			}
 			if !time.Now().Before(deadline) {
 				return g.failed(q, failures)
 			}
-			open[i] = false
-			answer, err := g.ask(g.servers[i], q, deadline)
-			if err == nil {
-				return answer, nil
-			}
+			answer, ok := g.askAll(batch, q, deadline, p.patient, failures)
 			if g.ctx.Err() != nil {
 				return Answer{}, ErrClosed
 			}
-			failures[i] = err
+			if ok {
+				g.blame(failures, askedAt)
+				return answer, nil
+			}
 		}
 	}
 	return g.failed(q, failures)
+}
+
+// askAll puts a question to some servers at once and returns the first answer; then the others are given up, unless somebody
+// is patient. What failed before is noted in failures.
+func (g *Group) askAll(batch []int, q Question, deadline time.Time, patient bool, failures []error) (Answer, bool) {
+	if len(batch) == 1 {
+		answer, err := g.ask(g.ctx, g.servers[batch[0]], q, deadline)
+		failures[batch[0]] = err
+		return answer, err == nil
+	}
+	ctx, giveUp := g.ctx, func() {}
+	if !patient {
+		ctx, giveUp = context.WithCancel(g.ctx)
+	}
+	defer giveUp()
+	type outcome struct {
+		index  int
+		answer Answer
+		err    error
+	}
+	outcomes := make(chan outcome, len(batch))
+	for _, i := range batch {
+		g.work.Go(func() {
+			answer, err := survive(func() (Answer, error) { return g.ask(ctx, g.servers[i], q, deadline) })
+			outcomes <- outcome{i, answer, err}
+		})
+	}
+	for range batch {
+		o := <-outcomes
+		if o.err == nil {
+			failures[o.index] = nil
+			return o.answer, true
+		}
+		failures[o.index] = o.err
+	}
+	return Answer{}, false
+}
+
+// blame notes at the servers that replied without an answer that there was one.
+func (g *Group) blame(failures []error, askedAt time.Time) {
+	for i, err := range failures {
+		if err != nil && isReply(err) {
+			g.servers[i].blame(askedAt, g.cfg.Now())
+		}
+	}
 }
 
 // failed is what a question comes to that no server answered: the SERVFAIL that one of them gave, or an error.

@@ -119,7 +119,7 @@ func checkClean(t *testing.T, q Question, m *dns.Msg) {
 // FuzzCheck holds what is taken for the reply to a query to the obvious reading of RFC 5452 §9.1.
 func FuzzCheck(f *testing.F) {
 	g := New(Config{RandomCase: true})
-	x := g.newQuery(question(f, "www.example.", dns.TypeA), true)
+	x := g.newQuery(question(f, "www.example.", dns.TypeA), manner{edns: true, mixed: true})
 	reply := slices.Clone(x.sent)
 	reply[2] |= bitQR
 	f.Add(reply)

@@ -3,6 +3,8 @@ package upstream
 import (
 	"context"
 	"net/netip"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +81,40 @@ func address(t testing.TB, m *dns.Msg) netip.Addr {
 }
 
 // clock is a time that only moves when told to.
-type clock struct{ now time.Time }
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
 
-func (c *clock) Now() time.Time { return c.now }
+func newClock() *clock { return &clock{now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// eventually waits for what happens beside a question.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(long); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it never came to be that %s", what)
+		}
+	}
+}
+
+// transports are how a server's queries came, in order.
+func transports(s *dnstest.Server) string {
+	var out []string
+	for _, q := range s.Queries() {
+		out = append(out, string(q.Transport))
+	}
+	return strings.Join(out, " ")
+}

@@ -32,6 +32,8 @@ type query struct {
 	edns      bool   // it has an OPT record
 	exactCase bool   // the reply must repeat the name's case
 	trusted   bool   // the server's AD bit counts
+
+	caseChanged bool // the reply did not repeat the name's case, and did not have to
 }
 
 // check says whether the name is one: a mistake of the caller must not become a malformed query.
@@ -53,10 +55,10 @@ func (q Question) check() error {
 	return fmt.Errorf("asking upstream for %q: not a name in wire form", q.Name)
 }
 
-// newQuery builds a query: fresh ID, fresh letter case, RD=1, and EDNS unless the server does not speak it. AD=1 asks a
-// validator to show its AD bit without DO (RFC 6840 §5.7).
-func (g *Group) newQuery(q Question, edns bool) *query {
-	x := &query{Question: q, edns: edns, exactCase: g.cfg.RandomCase, trusted: g.cfg.Trusted}
+// newQuery builds a query: fresh ID, RD=1, letter case and EDNS as the server can take them. AD=1 asks a validator to show
+// its AD bit without DO (RFC 6840 §5.7).
+func (g *Group) newQuery(q Question, how manner) *query {
+	x := &query{Question: q, edns: how.edns, exactCase: how.mixed, trusted: g.cfg.Trusted}
 	b := make([]byte, 0, headerLen+len(q.Name)+4+optLen)
 	b = binary.BigEndian.AppendUint16(b, g.random.id())
 	flags := byte(0)
@@ -68,12 +70,12 @@ func (g *Group) newQuery(q Question, edns bool) *query {
 	}
 	b = append(b, bitRD, flags, 0, 1, 0, 0, 0, 0, 0, 0)
 	b = append(b, q.Name...)
-	if g.cfg.RandomCase {
+	if how.mixed {
 		g.random.mixCase(b[headerLen:])
 	}
 	b = binary.BigEndian.AppendUint16(b, q.Type)
 	b = binary.BigEndian.AppendUint16(b, q.Class)
-	if edns {
+	if how.edns {
 		b[11] = 1 // ARCOUNT
 		b = append(b, 0, 0, byte(dns.TypeOPT))
 		b = binary.BigEndian.AppendUint16(b, ednsSize)
@@ -122,6 +124,7 @@ func (x *query) check(pkt []byte) error {
 	if x.exactCase {
 		return errCase
 	}
+	x.caseChanged = true
 	return nil
 }
 

@@ -289,32 +289,6 @@ func TestALostDatagramIsSentAgain(t *testing.T) {
 	}
 }
 
-func TestASilentServerIsAskedLastForAWhile(t *testing.T) {
-	c := &clock{now: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)}
-	first, second := dnstest.Start(t, silent), dnstest.Start(t, honest)
-	g := group(t, Config{TryTimeout: 400 * time.Millisecond, Now: c.Now}, first, second)
-	by := func(want *dnstest.Server, firstAsked int) {
-		t.Helper()
-		if _, a := resolve(t, g, question(t, "www.example.", dns.TypeA)); a.Server != want.Addr.String() {
-			t.Errorf("answered by %s", a.Server)
-		}
-		if n := first.Asked("www.example."); n != firstAsked {
-			t.Errorf("the first server was asked %d times, want %d", n, firstAsked)
-		}
-	}
-	by(second, 1) // it keeps silent, and goes to the back
-	by(second, 1)
-	c.now = c.now.Add(benched - 1)
-	by(second, 1)
-	c.now = c.now.Add(1)
-	by(second, 2) // tried, still silent
-	by(second, 2)
-	first.SetHandler(honest)
-	c.now = c.now.Add(benched)
-	by(first, 3) // recovered, and in its place again
-	by(first, 4)
-}
-
 func TestOnlyATrustedValidatorsADIsPassed(t *testing.T) {
 	s := dnstest.Start(t, func(q dnstest.Query) []dnstest.Send {
 		m := dnstest.Reply(q, q.Name()+" 60 A 192.0.2.1")

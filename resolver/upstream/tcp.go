@@ -1,47 +1,101 @@
 package upstream
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"slices"
+	"sync"
 	"time"
 )
 
-// exchangeTCP sends a query over a connection of its own and reads messages until the answer comes, the server ends the
-// connection, or the deadline passes.
-func (g *Group) exchangeTCP(s *server, x *query, deadline time.Time) (Answer, error) {
-	dialer := net.Dialer{Deadline: deadline}
-	conn, err := dialer.DialContext(g.ctx, "tcp", s.addr.String())
-	if err != nil {
-		return Answer{}, fmt.Errorf("connecting: %w", err)
+const (
+	// maxStreams bounds the TCP connections to one server (RFC 7766 §6.2.2). The second one is opened when crowded queries
+	// are under way on the first: a server may answer those of one connection one after another.
+	maxStreams = 2
+	crowded    = 16
+)
+
+// pool is the TCP connections to one server.
+type pool struct {
+	mu      sync.Mutex
+	streams []*stream
+}
+
+// exchangeTCP sends a query over a connection that other queries may use at the same time, and waits for its answer. A
+// connection that breaks before, which is how a server ends one that was idle, is replaced once.
+func (g *Group) exchangeTCP(ctx context.Context, s *server, x *query, deadline time.Time) (answer Answer, err error) {
+	for range 2 {
+		st, fresh := g.streamTo(s)
+		answer, err = g.askOn(ctx, st, x, deadline)
+		if fresh || !errors.Is(err, errBroken) {
+			break
+		}
 	}
-	defer conn.Close()
-	defer g.interruptible(conn, deadline)()
-	s.sent()
-	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(x.sent)), uint16(len(x.sent)))
-	if _, err := conn.Write(append(framed, x.sent...)); err != nil {
-		return Answer{}, fmt.Errorf("sending: %w", err)
+	return answer, err
+}
+
+// streamTo takes the least busy connection to a server, or opens one; fresh says that it did. askOn must follow.
+func (g *Group) streamTo(s *server) (st *stream, fresh bool) {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	for _, other := range s.pool.streams {
+		if st == nil || other.users < st.users {
+			st = other
+		}
 	}
-	var buf []byte
-	var unusable error
-	for {
-		if buf, err = readFrame(conn, buf); err != nil {
-			if unusable != nil {
-				return Answer{}, unusable
-			}
-			return Answer{}, fmt.Errorf("reading: %w", err)
-		}
-		answer, err := x.take(buf)
-		if !readOn(err) {
-			return answer, err
-		}
-		s.dropped()
-		if errors.Is(err, errUnusable) {
-			unusable = err
-		}
+	if st == nil || st.users >= crowded && len(s.pool.streams) < maxStreams {
+		st, fresh = newStream(s), true
+		s.pool.streams = append(s.pool.streams, st)
+		g.work.Go(func() { g.serve(st) })
+	}
+	st.users++
+	return st, fresh
+}
+
+// leave ends a use of a connection, forget takes it out of the pool.
+func (p *pool) leave(st *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	st.users--
+}
+
+func (p *pool) forget(st *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.streams = slices.DeleteFunc(p.streams, func(other *stream) bool { return other == st })
+}
+
+// askOn puts a query on a connection and waits until its answer comes, the connection breaks, the deadline passes, or ctx ends.
+func (g *Group) askOn(ctx context.Context, st *stream, x *query, deadline time.Time) (Answer, error) {
+	defer st.server.pool.leave(st)
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case <-st.ready:
+	case <-st.gone:
+		return Answer{}, st.err
+	case <-timer.C:
+		return Answer{}, fmt.Errorf("connecting: %w", errSilent)
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+	w := st.add(x, g.random.id)
+	defer st.remove(w, g.idle)
+	if err := st.send(x, deadline); err != nil {
+		return Answer{}, err
+	}
+	select {
+	case <-w.done:
+		return w.answer, w.err
+	case <-st.gone:
+		return st.broke(w)
+	case <-timer.C:
+		return Answer{}, st.expired(w)
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
 	}
 }
 

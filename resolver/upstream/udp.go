@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -19,13 +20,13 @@ var udpBuffers = sync.Pool{New: func() any { return new([udpBuffer]byte) }}
 
 // exchangeUDP sends a query from a socket of its own and reads until the answer comes or the deadline passes, whatever else
 // comes meanwhile.
-func (g *Group) exchangeUDP(s *server, x *query, deadline time.Time) (Answer, error) {
+func (g *Group) exchangeUDP(ctx context.Context, s *server, x *query, deadline time.Time) (Answer, error) {
 	conn, err := dialUDP(s.addr, g.random.port)
 	if err != nil {
 		return Answer{}, err
 	}
 	defer conn.Close()
-	defer g.interruptible(conn, deadline)()
+	defer interruptible(ctx, conn, deadline)()
 	s.sent()
 	if _, err := conn.Write(x.sent); err != nil {
 		return Answer{}, gaveUp(err, nil)

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,12 +27,14 @@ const (
 type Config struct {
 	Name        string           // of the group, for display and errors
 	Servers     []netip.AddrPort // in order of preference
+	Strategy    Strategy         // "" is Strict
 	Trusted     bool             // the servers validate DNSSEC and the way to them is safe: their AD bit is passed on
 	TryTimeout  time.Duration    // how long one server may take; 0 is DefaultTryTimeout
 	Timeout     time.Duration    // how long a question may take in all; 0 is DefaultTimeout
 	MaxInFlight int              // questions under way at once; 0 is DefaultMaxInFlight
 	RandomCase  bool             // random letter case in the query's name, which the reply must repeat (0x20)
-	Now         func() time.Time // the clock that a server's bad standing runs by; nil is time.Now
+	SameCase    []netip.AddrPort // servers that RandomCase leaves out
+	Now         func() time.Time // the clock that what is known of a server ages by; nil is time.Now
 }
 
 // Question is what is asked.
@@ -94,10 +98,12 @@ type Group struct {
 	cfg     Config
 	servers []*server
 	random  *random
+	idle    time.Duration // how long an unused TCP connection is kept
 
 	ctx    context.Context // ends at Close
 	cancel context.CancelFunc
-	work   sync.WaitGroup // one for each flight
+	work   sync.WaitGroup // one for each flight, each try beside it, and each TCP connection
+	turns  atomic.Uint64  // questions planned
 
 	mu      sync.Mutex
 	closed  bool
@@ -115,13 +121,16 @@ func New(cfg Config) *Group {
 	if cfg.MaxInFlight <= 0 {
 		cfg.MaxInFlight = DefaultMaxInFlight
 	}
+	if cfg.Strategy == "" {
+		cfg.Strategy = Strict
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	g := &Group{cfg: cfg, random: newRandom(), flights: map[Question]*flight{}}
+	g := &Group{cfg: cfg, random: newRandom(), idle: streamIdle, flights: map[Question]*flight{}}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	for _, addr := range cfg.Servers {
-		g.servers = append(g.servers, newServer(addr))
+		g.servers = append(g.servers, newServer(addr, cfg.Name, !cfg.RandomCase || slices.Contains(cfg.SameCase, addr)))
 	}
 	return g
 }
@@ -139,7 +148,7 @@ func (g *Group) Close() {
 func (g *Group) Servers() []ServerStatus {
 	out := make([]ServerStatus, len(g.servers))
 	for i, s := range g.servers {
-		out[i] = s.status()
+		out[i] = s.status(g.cfg.Now())
 	}
 	return out
 }

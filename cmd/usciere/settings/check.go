@@ -30,6 +30,7 @@ func (s Settings) check(r *report) {
 	once(r, "listen", s.Listen)
 	r.paths(s)
 	once(r, "upstream.servers", s.Upstream.Servers)
+	once(r, "upstream.same_case", s.Upstream.SameCase)
 	if s.Upstream.TryTimeout > s.Upstream.Timeout {
 		r.key("upstream.try_timeout", "%s is longer than upstream.timeout, %s", formatDuration(s.Upstream.TryTimeout), formatDuration(s.Upstream.Timeout))
 	}
@@ -51,7 +52,8 @@ func (r *report) tags(k key) {
 		}
 		r.key(k.path, "expected %s, found nothing", expected)
 	}
-	if choices := strings.Fields(k.tag.Get("oneof")); len(choices) > 0 && !slices.Contains(choices, v.String()) {
+	leftOut := v.IsZero() && k.tag.Get("def") != ""
+	if choices := strings.Fields(k.tag.Get("oneof")); len(choices) > 0 && !leftOut && !slices.Contains(choices, v.String()) {
 		r.key(k.path, "%s is none of %s", quoteShort(v.String()), strings.Join(choices, ", "))
 	}
 	if least := k.tag.Get("min"); least != "" {

@@ -65,6 +65,9 @@ func TestParseNamesTheProblemAndItsPlace(t *testing.T) {
 
 		{"a host name for a server", "upstream: {servers: [dns.example.it]}", `1:22: upstream.servers[0]: "dns.example.it" is not an address: give an address, such as 10.0.0.53 or [2001:db8::53]:5353, not a name`},
 		{"a server twice", "upstream:\n  servers:\n    - 10.0.0.1\n    - 10.0.0.1:53\n", "4:7: upstream.servers[1]: 10.0.0.1:53 is given twice, first as upstream.servers[0]"},
+		{"a strategy nobody knows", "upstream: {strategy: random}", `1:22: upstream.strategy: "random" is none of strict, fastest, parallel`},
+		{"a forward's strategy nobody knows", "forwards: [{zones: [a.it], servers: [10.0.0.1], strategy: first}]", `1:59: forwards[0].strategy: "first" is none of strict, fastest, parallel`},
+		{"a server left out twice", "upstream: {same_case: [10.0.0.1, 10.0.0.1]}", "1:34: upstream.same_case[1]: 10.0.0.1:53 is given twice, first as upstream.same_case[0]"},
 		{"a try longer than the whole", "upstream: {try_timeout: 6s}", "1:25: upstream.try_timeout: 6s is longer than upstream.timeout, 5s"},
 
 		{"a forward of the root", "forwards:\n  - {zones: [.], servers: [10.0.0.1]}", `2:14: forwards[0].zones[0]: "." is not a domain: expected a name such as ad.comune.example.it; for all names there is upstream.servers`},
@@ -161,9 +164,12 @@ upstream:
   timeout: 4s
   in_flight: 500
   random_case: false
+  same_case: [10.0.0.54:5353]
+  strategy: fastest
 forwards:
   - zones: [ad.comune.example.it, 20.10.in-addr.arpa]
     servers: [10.20.0.10]
+    strategy: parallel
 zones:
   - name: intranet.comune.example.it
     file: zones/intranet.zone
@@ -193,9 +199,10 @@ log: {level: warn, format: json}
 			Servers: []netip.AddrPort{
 				netip.MustParseAddrPort("10.0.0.53:53"), netip.MustParseAddrPort("10.0.0.54:5353"),
 				netip.MustParseAddrPort("[2001:db8::53]:53"), netip.MustParseAddrPort("[fe80::1%eth0]:53")},
-			Trusted: true, TryTimeout: 800 * time.Millisecond, Timeout: 4 * time.Second, InFlight: 500,
+			Strategy: "fastest", Trusted: true, TryTimeout: 800 * time.Millisecond, Timeout: 4 * time.Second, InFlight: 500,
+			SameCase: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.54:5353")},
 		},
-		Forwards: []Forward{{[]string{"ad.comune.example.it", "20.10.in-addr.arpa"}, []netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:53")}}},
+		Forwards: []Forward{{[]string{"ad.comune.example.it", "20.10.in-addr.arpa"}, []netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:53")}, "parallel"}},
 		Zones: []Zone{
 			{Name: "intranet.comune.example.it", File: "zones/intranet.zone"},
 			{Name: "posta.example.it", Records: []string{"@ A 10.20.0.25", "www CNAME @"},

@@ -60,18 +60,22 @@ type Admin struct {
 
 // Upstream is the group of servers behind the cache.
 type Upstream struct {
-	Servers    []netip.AddrPort `yaml:"servers" doc:"address or address:port, asked in this order." def:"the name servers of /etc/resolv.conf" example:"[10.0.0.53, \"10.0.0.54:5353\", \"[2001:db8::53]:53\"]"`
+	Servers    []netip.AddrPort `yaml:"servers" doc:"address or address:port, in order of preference." def:"the name servers of /etc/resolv.conf" example:"[10.0.0.53, \"10.0.0.54:5353\", \"[2001:db8::53]:53\"]"`
+	Strategy   string           `yaml:"strategy" doc:"strict asks in the order given, fastest the one that answers soonest, parallel the two fastest at once. Silent and failing servers come last." oneof:"strict fastest parallel"`
 	Trusted    bool             `yaml:"trusted" doc:"The servers validate DNSSEC and the path to them is safe: their AD flag is passed on."`
 	TryTimeout time.Duration    `yaml:"try_timeout" doc:"How long one server is waited for." min:"50ms" max:"10s"`
 	Timeout    time.Duration    `yaml:"timeout" doc:"How long a question may take in all; a workstation gives up after about 5s." min:"100ms" max:"30s"`
 	InFlight   int              `yaml:"in_flight" doc:"Questions on their way at once; more get SERVFAIL." min:"1" max:"50000"`
-	RandomCase bool             `yaml:"random_case" doc:"Mix the case of names asked (0x20), against forged replies."`
+	RandomCase bool             `yaml:"random_case" doc:"Mix the case of names asked (0x20), against forged replies; a server that cannot keep it is asked without for a day."`
+	SameCase   []netip.AddrPort `yaml:"same_case" doc:"Servers, here or of forwards, that random_case leaves out." example:"[10.0.0.54]"`
 }
 
 // Forward is a set of domains with servers of their own.
 type Forward struct {
 	Zones   []string         `yaml:"zones" doc:"The domains; each stands for itself and all below." required:"true" example:"[ad.comune.example.it, 20.10.in-addr.arpa]"`
-	Servers []netip.AddrPort `yaml:"servers" doc:"address or address:port, asked in this order." required:"true" example:"[10.20.0.10, 10.20.0.11]"`
+	Servers []netip.AddrPort `yaml:"servers" doc:"address or address:port, in order of preference." required:"true" example:"[10.20.0.10, 10.20.0.11]"`
+
+	Strategy string `yaml:"strategy" doc:"As upstream.strategy." def:"strict" oneof:"strict fastest parallel" example:"fastest"`
 }
 
 // Zone is one local zone: exactly one of File and Records is set.
@@ -143,6 +147,7 @@ func Default() Settings {
 		Listen: []string{":53"},
 		Admin:  Admin{Group: "usciere-admin", Viewers: "usciere-viewer"},
 		Upstream: Upstream{
+			Strategy:   "strict",
 			TryTimeout: 1200 * time.Millisecond,
 			Timeout:    5 * time.Second,
 			InFlight:   2000,
