@@ -17,6 +17,9 @@ type Client struct {
 	number uint32 // of the office, 0: none
 }
 
+// Inside says whether an address is of the site.
+func (s *Snapshot) Inside(addr netip.Addr) bool { return s.site.Contains(addr.Unmap().WithZone("")) }
+
 // Who finds the client behind an address at a time: the host's own entry first, a seat it is bound to before what it is
 // otherwise, then the longest prefix of an office. It allocates nothing.
 func (s *Snapshot) Who(addr netip.Addr, at time.Time) Client {

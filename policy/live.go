@@ -108,6 +108,14 @@ type made struct {
 // today is the day by the town's clock.
 func (e *edit) today() Moment { return DayOf(e.now, e.town.Zone) }
 
+// Check reads all rules of a store and says what keeps them from being in force.
+func Check(store Store) error {
+	return store.View(func(tx Tx) error {
+		_, err := load(tx, Town{Zone: time.UTC})
+		return err
+	})
+}
+
 // load builds the snapshot of everything in the store.
 func load(tx Tx, town Town) (*Snapshot, error) {
 	s := newSnapshot(town)

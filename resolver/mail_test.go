@@ -163,6 +163,27 @@ func TestADomainWithoutMailOpensNothing(t *testing.T) { // RFC 7505
 	)
 }
 
+func TestAnAnswerWithThousandsOfHostsTeachesAFew(t *testing.T) {
+	h := open(t)
+	who := h.live.Snapshot().Who(netip.MustParseAddr(tributi), h.clock.Now())
+	source := name(t, "big.example.it")
+	reply := question(t, source.String()+" MX")
+	var records []string
+	for i := range 2000 {
+		records = append(records, fmt.Sprintf("big.example.it 300 IN MX 10 %smx%d.provider.net.", strings.Repeat("a.", 40), i))
+	}
+	reply.Answer = dnstest.Reply(dnstest.Query{Msg: reply}, records...).Answer
+	reply.Compress = true
+	packed, err := reply.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.resolver.targets.learn(&who, []byte(source), policy.TypeMX, packed, h.clock.Now())
+	if n := len(h.resolver.targets.known["tributi"]); n > maxHosts*(maxAbove+1) {
+		t.Errorf("%d names were learnt", n)
+	}
+}
+
 func TestOneOfficesMailDoesNotPushAnothersOut(t *testing.T) { // S8
 	h := open(t)
 	h.upstream.SetHandler(func(q dnstest.Query) []dnstest.Send {

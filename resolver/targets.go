@@ -16,8 +16,16 @@ import (
 // that a revoked grant takes its hosts with it. It is learnt from the office's own questions alone, and each office has
 // room of its own: what one may reach never depends on another's traffic (S8).
 type targets struct {
-	mu    sync.Mutex
+	mu    sync.RWMutex
 	known map[string]map[policy.Name][]target // office id → a host, or a name above one → what leads there
+	heard map[lesson]time.Time              // when a reply was last learnt from
+}
+
+// lesson is a question whose reply an office learnt from.
+type lesson struct {
+	office string
+	name   policy.Name
+	t      policy.Type
 }
 
 // target is a question whose answer named a host.
@@ -31,20 +39,43 @@ type target struct {
 const (
 	maxTargets = 4000 // names of one office; a mail domain has a handful
 	maxSources = 16   // questions kept of one name: many domains have their mail at one provider
+	maxHosts   = 16   // learnt from one answer: the largest providers have fewer; who answers must not choose what it costs
+	maxAbove   = 8    // names above a host that are kept from being denied
 	// leastTargetLife lets a program that was told a record in its last second still ask for the host behind it.
 	leastTargetLife = time.Minute
+	// relearn is how long a reply is not learnt from again: half of what its hosts live at least.
+	relearn  = leastTargetLife / 2
+	maxHeard = 10_000
 )
 
-func newTargets() *targets { return &targets{known: map[string]map[policy.Name][]target{}} }
+func newTargets() *targets {
+	return &targets{known: map[string]map[policy.Name][]target{}, heard: map[lesson]time.Time{}}
+}
 
-// learn notes the targets in a reply to an allowed MX or SRV question.
+// learn notes the targets in a reply to an allowed MX or SRV question. A cached reply teaches an office that did not ask
+// before, so it is called for each.
 func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply []byte, at time.Time) {
+	if c.Office == nil {
+		return
+	}
+	asked := lesson{c.Office.ID, policy.Name(source), t}
+	ts.mu.RLock()
+	last, ok := ts.heard[asked]
+	ts.mu.RUnlock()
+	if since := at.Sub(last); ok && since >= 0 && since < relearn {
+		return
+	}
 	var m dns.Msg
-	if c.Office == nil || m.Unpack(reply) != nil {
+	if m.Unpack(reply) != nil {
 		return
 	}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	if len(ts.heard) >= maxHeard {
+		clear(ts.heard)
+	}
+	ts.heard[asked] = at
+	hosts := 0
 	for _, rr := range m.Answer {
 		var host string
 		switch rr := rr.(type) {
@@ -57,9 +88,12 @@ func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply [
 		if host == "" || err != nil || name == policy.Root { // a lone dot: no such service (RFC 7505, RFC 2782)
 			continue
 		}
+		if hosts++; hosts > maxHosts {
+			return
+		}
 		life := max(time.Duration(rr.Header().Ttl)*time.Second, leastTargetLife)
-		for above := false; name != policy.Root; name, above = name.Parent(), true {
-			ts.put(c.Office.ID, name, target{policy.Name(source), t, above, at.Add(life)}, at)
+		for up := 0; name != policy.Root && up <= maxAbove; name, up = name.Parent(), up+1 {
+			ts.put(c.Office.ID, name, target{asked.name, t, up > 0, at.Add(life)}, at)
 		}
 	}
 }
@@ -115,8 +149,8 @@ func (ts *targets) find(rules *policy.Snapshot, c *policy.Client, name []byte, a
 	if c.Office == nil {
 		return "", policy.Verdict{}, false
 	}
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
 	for _, source := range slices.Backward(ts.known[c.Office.ID][policy.Name(name)]) {
 		if at.After(source.expires) || source.above && !above {
 			continue

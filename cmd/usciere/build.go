@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 
 	"usciere/cmd/usciere/settings"
 	"usciere/policy"
@@ -136,11 +137,22 @@ func loadZones(s settings.Settings) ([]resolver.LocalZone, error) {
 	return out, nil
 }
 
+// maxZoneFile is the largest zone file that is read, in octets; a local zone has some kilobytes.
+const maxZoneFile = 64 << 20
+
 func zoneOfFile(name, path string) (*zone.Zone, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("zone %s: %w", name, err)
 	}
 	defer f.Close()
+	switch info, err := f.Stat(); {
+	case err != nil:
+		return nil, fmt.Errorf("zone %s: %w", name, err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("zone %s: %s is no regular file", name, path)
+	case info.Size() > maxZoneFile:
+		return nil, fmt.Errorf("zone %s: %s is larger than %d MiB", name, path, maxZoneFile>>20)
+	}
 	return zone.Parse(name, f, path)
 }

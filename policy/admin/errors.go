@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"usciere/policy"
 )
@@ -63,6 +65,14 @@ func typed(err error) *policy.Error {
 	return out
 }
 
+// throttle lets one log line a second through, so that somebody without rights cannot fill the disk with refusals.
+type throttle struct{ last atomic.Int64 }
+
+func (t *throttle) allow(now time.Time) bool {
+	last := t.last.Load()
+	return now.Unix() != last && t.last.CompareAndSwap(last, now.Unix())
+}
+
 // refuse answers with an error.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *peer, err error) {
 	e := typed(err)
@@ -73,7 +83,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *peer, err err
 	switch {
 	case e.Code == Fault:
 		s.cfg.Log.Error("admin command failed", "command", r.URL.Path, "user", p.actor.Name, "error", err)
-	case e.Code == Forbidden:
+	case e.Code == Forbidden && s.refusals.allow(s.cfg.Now()):
 		s.cfg.Log.Warn("admin command refused", "command", r.URL.Path, "user", p.actor.Name, "uid", p.uid, "pid", p.pid)
 		w.Header().Set("Connection", "close") // whoever may do nothing holds no connection
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -141,7 +141,7 @@ func TestManyConnectionsAreBoundedAndLetOthersIn(t *testing.T) {
 		most  int
 	}{
 		{"of one user", 1000, maxUserConns},
-		{"of root", 0, maxConns},
+		{"of root", 0, maxConns + maxUserConns},
 	} {
 		t.Run(test.about, func(t *testing.T) {
 			var uid atomic.Uint32

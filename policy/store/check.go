@@ -75,6 +75,9 @@ func (s *Store) check(r *Report) error {
 		return nil
 	})
 	faults = append(faults, err)
+	if len(faults) == 1 && err == nil {
+		faults = append(faults, policy.Check(s))
+	}
 	_, r.Entries, err = s.VerifyJournal()
 	return joinFaults(append(faults, err))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"go.etcd.io/bbolt"
 
@@ -110,8 +111,12 @@ func (t *tx) Next(name policy.Table) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("number a record of table %s: %w", name, err)
 	}
-	if of.Get(seqKey(n)) != nil {
-		return 0, damaged("table %s counts to %d, where there is a record already", name, n)
+	var last uint64
+	if key, _ := of.Cursor().Last(); key != nil {
+		last = binary.BigEndian.Uint64(key)
+	}
+	if n <= last || n > math.MaxUint32 { // numbers of grants and requests have 32 bits
+		return 0, damaged("table %s counts to %d, but its last record is number %d", name, n, last)
 	}
 	return n, nil
 }

@@ -31,6 +31,10 @@ type Config struct {
 	MaxTCP, MaxTCPPerClient int
 	// MaxPendingPerConn bounds the detached requests of one TCP connection, which is not read while it is reached; default 100.
 	MaxPendingPerConn int
+	// Admit says whether a TCP connection from an address is wanted at all; one that is not is closed at once. nil: all are.
+	Admit func(netip.Addr) bool
+	// MaxPendingPerClient bounds the detached requests of one source address; beyond it [Request.Detach] fails; default 200.
+	MaxPendingPerClient int
 	// MaxPending bounds the detached requests in all; beyond it [Request.Detach] fails; default 10,000.
 	MaxPending int
 	// Idle closes a TCP connection so long after its last query or reply, a half-sent query or not; default 10 s (RFC 7766 §6.2.3).
@@ -50,6 +54,7 @@ func (c Config) withDefaults() Config {
 	positive(&c.MaxTCPPerClient, 50)
 	positive(&c.MaxPendingPerConn, 100)
 	positive(&c.MaxPending, 10_000)
+	positive(&c.MaxPendingPerClient, 200)
 	positive(&c.ReceiveBuffer, 4<<20)
 	c.Idle = cmp.Or(max(c.Idle, 0), 10*time.Second)
 	c.WriteTimeout = cmp.Or(max(c.WriteTimeout, 0), 5*time.Second)
@@ -98,6 +103,11 @@ type Server struct {
 	serving   bool
 	conns     map[*tcpConn]struct{}
 	perClient map[netip.Addr]int
+
+	held struct { // pending requests by client
+		sync.Mutex
+		by map[netip.Addr]int
+	}
 }
 
 // Open binds every address of the configuration, for UDP and TCP, or none. Each UDP address is first bound exclusively, and only

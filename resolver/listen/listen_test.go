@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -249,6 +250,42 @@ func TestRequestsBeyondThePendingLimitAreShed(t *testing.T) {
 	d := <-pending
 	d.Reply(append(d.Scratch(), d.Packet...))
 	if got := receive(t, c); !bytes.Equal(got, message("4")) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAClientWithItsShareOfPendingRequestsLeavesTheRestToOthers(t *testing.T) {
+	pending := make(chan *Request, 3)
+	s := start(t, Config{MaxPendingPerClient: 2}, handlerFunc(func(r *Request) {
+		if d, ok := r.Detach(); ok {
+			pending <- d
+			return
+		}
+		r.Reply([]byte("too many"))
+	}))
+	greedy, other := dial(t, "udp", "127.0.0.8", s.Addrs()[0]), dial(t, "udp", "127.0.0.9", s.Addrs()[0])
+	greedy.Write(message("1"))
+	greedy.Write(message("2"))
+	if got := exchangeUDP(t, greedy, message("3")); string(got) != "too many" {
+		t.Errorf("the third is answered %q", got)
+	}
+	send(t, other, message("4"))
+	for range 3 {
+		(<-pending).Drop()
+	}
+	send(t, greedy, message("5"))
+	(<-pending).Drop()
+}
+
+func TestAConnectionThatIsNotWantedIsClosedAtOnce(t *testing.T) {
+	s := start(t, Config{Admit: func(a netip.Addr) bool { return a != netip.MustParseAddr("127.0.0.8") }}, handlerFunc(echo))
+	stranger := dial(t, "tcp", "127.0.0.8", s.Addrs()[0])
+	if _, err := io.ReadAll(stranger); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		t.Error(err)
+	}
+	c := dial(t, "tcp", "127.0.0.9", s.Addrs()[0])
+	c.Write(framed(message("x")))
+	if got := receive(t, c); !bytes.Equal(got, message("x")) {
 		t.Errorf("got %q", got)
 	}
 }

@@ -100,7 +100,7 @@ func (r *Request) Detach() (*Request, bool) {
 		return nil, false
 	}
 	s := r.server()
-	if s.pending.Add(1) > int64(s.cfg.MaxPending) {
+	if s.pending.Add(1) > int64(s.cfg.MaxPending) || !s.hold(r.Client.Addr()) {
 		s.pending.Add(-1)
 		s.shed.Add(1)
 		return nil, false
@@ -141,8 +141,31 @@ func (r *Request) leave() {
 // settle takes a detached request off the server's pending.
 func (r *Request) settle() {
 	s := r.server()
+	s.release(r.Client.Addr())
 	s.pending.Add(-1)
 	s.detached.Done()
+}
+
+// hold counts one more pending request of a client, unless it has its share already.
+func (s *Server) hold(client netip.Addr) bool {
+	s.held.Lock()
+	defer s.held.Unlock()
+	if s.held.by[client] >= s.cfg.MaxPendingPerClient {
+		return false
+	}
+	if s.held.by == nil {
+		s.held.by = map[netip.Addr]int{}
+	}
+	s.held.by[client]++
+	return true
+}
+
+func (s *Server) release(client netip.Addr) {
+	s.held.Lock()
+	defer s.held.Unlock()
+	if s.held.by[client]--; s.held.by[client] <= 0 {
+		delete(s.held.by, client)
+	}
 }
 
 func (r *Request) server() *Server {

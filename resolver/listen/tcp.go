@@ -67,6 +67,10 @@ func (s *Server) admit(c *tcpConn, h Handler) bool {
 	if s.stopping() {
 		return false
 	}
+	if s.cfg.Admit != nil && !s.cfg.Admit(c.client) {
+		s.tcpRefused.Add(1)
+		return false
+	}
 	if len(s.conns) >= s.cfg.MaxTCP || s.perClient[c.client] >= s.cfg.MaxTCPPerClient {
 		s.tcpRefused.Add(1)
 		return false
