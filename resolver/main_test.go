@@ -42,17 +42,18 @@ const contact = "tel. 100"
 // house is a whole resolver on real sockets, with the town's rules and an upstream.
 type house struct {
 	testing.TB
-	clock    *clock
-	live     *policy.Live
-	cache    *answercache.Cache
-	resolver *Resolver
-	dns      *listen.Server
-	addr     string
-	upstream *dnstest.Server // of all names
-	ad       *dnstest.Server // of the forward ad.comune.test
-	branch   *dnstest.Server // of the forward sede.ad.comune.test, below it
-	setup    Setup
-	letters  int // protocol numbers given
+	clock       *clock
+	live        *policy.Live
+	cache       *answercache.Cache
+	cacheConfig answercache.Config
+	resolver    *Resolver
+	dns         *listen.Server
+	addr        string
+	upstream    *dnstest.Server // of all names
+	ad          *dnstest.Server // of the forward ad.comune.test
+	branch      *dnstest.Server // of the forward sede.ad.comune.test, below it
+	setup       Setup
+	letters     int // protocol numbers given
 }
 
 // records is what the Internet of the tests has.
@@ -100,6 +101,14 @@ func open(t testing.TB, change ...func(*Setup)) *house {
 		c(&h.setup)
 	}
 	h.rules()
+	h.serve()
+	return h
+}
+
+// serve opens the house's doors, with the rules and the setup that it has.
+func (h *house) serve() {
+	h.Helper()
+	t := h.TB
 	var err error
 	h.dns, err = listen.Open(listen.Config{Addrs: []string{"127.0.0.1:0"}, Readers: 2, Log: quiet})
 	if err != nil {
@@ -107,7 +116,7 @@ func open(t testing.TB, change ...func(*Setup)) *house {
 	}
 	h.addr = h.dns.Addrs()[0].String()
 	ctx, cancel := context.WithCancel(context.Background())
-	h.cache = answercache.New(answercache.Config{})
+	h.cache = answercache.New(h.cacheConfig)
 	h.resolver = New(ctx, h.live, h.cache, h.clock.Now)
 	h.resolver.Use(h.setup)
 	served := make(chan error, 1)
@@ -122,7 +131,6 @@ func open(t testing.TB, change ...func(*Setup)) *house {
 			t.Errorf("%d questions made the resolver panic", n)
 		}
 	})
-	return h
 }
 
 // group is one server as a group, closed with the test.
