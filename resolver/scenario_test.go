@@ -29,12 +29,12 @@ import (
 //	    network NETWORK OFFICE
 //	    mode OFFICE MODE                                    its sinkhole mode
 //	    seat ID OFFICE [role ROLE] [holder "NAME"] [from DAY] [host ADDR]…
-//	    assign SEAT "NAME" [from DAY] [host ADDR]…
+//	    assign SEAT "NAME" [from DAY] [host ADDR]…           "": nobody holds it
 //	    host ADDR [office ID] [role server] [seat ID] [from DAY]
 //	    service ID RULE… [channel mail] [eligible OFFICE]…
 //	    allow SUBJECT NAME… [channel mail] [types A,MX] [from MOMENT] [until MOMENT] [schedule "TIMES"]
 //	    revoke SUBJECT NAME… [channel mail]                 SUBJECT: an office, role:server, everyone
-//	    remove office|seat|host ID, remove network NETWORK OFFICE
+//	    remove office|seat|host|service ID, remove network NETWORK OFFICE
 //	    → refused: WHY                                      the rules stay as they were
 //
 //	settings KEY VALUE…           a key of the settings file, such as sinkhole.mode nxdomain; from the first ask on a reload
