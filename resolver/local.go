@@ -15,7 +15,13 @@ import (
 // without another verdict: the zone's author put it there.
 func (r *Resolver) answerLocal(q *query, rules *policy.Snapshot, way Route, s *setup) {
 	town := rules.Town()
-	result := way.Zone.Lookup(q.Name(), q.Type)
+	lookup := func(z *zone.Zone, name []byte) zone.Result {
+		return z.LookupUntil(name, q.Type, func(target []byte) bool {
+			next, ok := s.route(&q.client, target, q.at, town)
+			return ok && next.Zone != z // of what stands below this zone, the most specific first
+		})
+	}
+	result := lookup(way.Zone, q.Name())
 	if result.Rcode == dns.RcodeNameError && len(result.Answer) == 0 && s.standsAbove(q.Name(), &q.client, q.at, town) {
 		result.Rcode = dns.RcodeSuccess
 	}
@@ -28,7 +34,7 @@ func (r *Resolver) answerLocal(q *query, rules *policy.Snapshot, way Route, s *s
 			r.leave(q, result, next, s)
 			return
 		}
-		found := next.Zone.Lookup(result.Target, q.Type)
+		found := lookup(next.Zone, result.Target)
 		if links == maxAliases || found.Rcode == dns.RcodeServerFailure {
 			result = zone.Result{Rcode: dns.RcodeServerFailure} // a loop, most likely
 			break

@@ -42,17 +42,19 @@ const contact = "tel. 100"
 // house is a whole resolver on real sockets, with the town's rules and an upstream.
 type house struct {
 	testing.TB
-	clock    *clock
-	live     *policy.Live
-	cache    *answercache.Cache
-	resolver *Resolver
-	dns      *listen.Server
-	addr     string
-	upstream *dnstest.Server // of all names
-	ad       *dnstest.Server // of the forward ad.comune.test
-	branch   *dnstest.Server // of the forward sede.ad.comune.test, below it
-	setup    Setup
-	letters  int // protocol numbers given
+	clock       *clock
+	live        *policy.Live
+	cache       *answercache.Cache
+	cacheConfig answercache.Config
+	over        <-chan struct{} // ends the time that clients with a stale answer wait; nil: the clock does
+	resolver    *Resolver
+	dns         *listen.Server
+	addr        string
+	upstream    *dnstest.Server // of all names
+	ad          *dnstest.Server // of the forward ad.comune.test
+	branch      *dnstest.Server // of the forward sede.ad.comune.test, below it
+	setup       Setup
+	letters     int // protocol numbers given
 }
 
 // records is what the Internet of the tests has.
@@ -91,7 +93,7 @@ func open(t testing.TB, change ...func(*Setup)) *house {
 // openWith is open with a cache of its own kind; over, when not nil, ends the time that clients with a stale answer wait.
 func openWith(t testing.TB, cache answercache.Config, over <-chan struct{}, change ...func(*Setup)) *house {
 	t.Helper()
-	h := &house{TB: t, clock: &clock{now: time.Date(2026, 11, 16, 10, 0, 0, 0, time.UTC)}}
+	h := &house{TB: t, cacheConfig: cache, over: over, clock: &clock{now: time.Date(2026, 11, 16, 10, 0, 0, 0, time.UTC)}}
 	h.upstream = dnstest.Start(t, dnstest.Records(records...))
 	h.ad = dnstest.Start(t, dnstest.Records("dc.ad.comune.test. 60 IN A 127.10.0.1", "dc.sede.ad.comune.test. 60 IN A 127.10.0.2"))
 	h.branch = dnstest.Start(t, dnstest.Records("dc.sede.ad.comune.test. 60 IN A 127.10.0.3"))
@@ -106,6 +108,14 @@ func openWith(t testing.TB, cache answercache.Config, over <-chan struct{}, chan
 		c(&h.setup)
 	}
 	h.rules()
+	h.serve()
+	return h
+}
+
+// serve opens the house's doors, with the rules and the setup that it has.
+func (h *house) serve() {
+	h.Helper()
+	t := h.TB
 	var err error
 	h.dns, err = listen.Open(listen.Config{Addrs: []string{"127.0.0.1:0"}, Readers: 2, Log: quiet})
 	if err != nil {
@@ -113,10 +123,10 @@ func openWith(t testing.TB, cache answercache.Config, over <-chan struct{}, chan
 	}
 	h.addr = h.dns.Addrs()[0].String()
 	ctx, cancel := context.WithCancel(context.Background())
-	h.cache = answercache.New(cache)
+	h.cache = answercache.New(h.cacheConfig)
 	h.resolver = New(ctx, h.live, h.cache, h.clock.Now)
-	if over != nil {
-		h.resolver.within = until(over)
+	if h.over != nil {
+		h.resolver.within = until(h.over)
 	}
 	h.resolver.Use(h.setup)
 	served := make(chan error, 1)
@@ -131,7 +141,6 @@ func openWith(t testing.TB, cache answercache.Config, over <-chan struct{}, chan
 			t.Errorf("%d questions made the resolver panic", n)
 		}
 	})
-	return h
 }
 
 // until bounds waiting for a better answer than a stale one by a channel instead of the clock.

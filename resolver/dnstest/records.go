@@ -1,6 +1,7 @@
 package dnstest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -83,12 +84,24 @@ func lookUp(m *dns.Msg, rrs []dns.RR, name string, qtype uint16) {
 	}
 }
 
+// ParseRecord reads one zone-file line, whose names are relative to the root.
+func ParseRecord(line string) (dns.RR, error) {
+	rr, err := dns.NewRR(line)
+	if err == nil && rr == nil {
+		err = errors.New("there is no record")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record %q: %w", line, err)
+	}
+	return rr, nil
+}
+
 func parse(lines []string) []dns.RR {
 	var rrs []dns.RR
 	for _, line := range lines {
-		rr, err := dns.NewRR(line)
-		if err != nil || rr == nil {
-			panic(fmt.Sprintf("dnstest: record %q: %v", line, err))
+		rr, err := ParseRecord(line)
+		if err != nil {
+			panic("dnstest: " + err.Error())
 		}
 		rrs = append(rrs, rr)
 	}

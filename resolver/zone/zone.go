@@ -55,13 +55,17 @@ type Result struct {
 	Rcode     int      // NOERROR, NXDOMAIN, YXDOMAIN (RFC 6672 §2.2), SERVFAIL for too long an alias chain, REFUSED for a name outside the zone
 	Answer    []dns.RR // aliases first, in the order followed
 	Authority []dns.RR // the zone's SOA when the last name has no such data, its TTL per RFC 2308 §3
-	Target    []byte   // canonical wire form of the name outside the zone that the last alias points to: the caller resolves it and appends; else nil
+	Target    []byte   // canonical wire form of the name out of the zone that the last alias points to: the caller resolves it and appends; else nil
 }
 
 // Lookup answers a question for a name in canonical wire form (RFC 1034 §4.3.2, with RFC 4592 for wildcards and RFC 6672 for
 // DNAME). Aliases are followed inside the zone, at most 11. ANY gets the one RRset of the smallest type (RFC 8482 §4.1).
 // Types that are no data, such as AXFR, get NODATA.
-func (z *Zone) Lookup(name []byte, qtype uint16) Result {
+func (z *Zone) Lookup(name []byte, qtype uint16) Result { return z.LookupUntil(name, qtype, nil) }
+
+// LookupUntil is Lookup, but an alias to a name that stands elsewhere is left to the caller as one out of the zone is: where a
+// more specific zone or forward takes over.
+func (z *Zone) LookupUntil(name []byte, qtype uint16, elsewhere func(target []byte) bool) Result {
 	if !within(name, z.apex) {
 		return Result{Rcode: dns.RcodeRefused}
 	}
@@ -74,7 +78,7 @@ func (z *Zone) Lookup(name []byte, qtype uint16) Result {
 		if links == maxLinks {
 			return Result{Rcode: dns.RcodeServerFailure}
 		}
-		if !within(target, z.apex) {
+		if !within(target, z.apex) || elsewhere != nil && elsewhere(target) {
 			r.Target = target
 			return r
 		}
