@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,11 +28,18 @@ type Source struct {
 // Lists are the lists in force, in the order of their sources. The first list that knows a name decides.
 type Lists struct {
 	log     *slog.Logger
-	inForce atomic.Pointer[[]*List]
+	inForce atomic.Pointer[edition]
 	wanted  chan []Source
 
-	mu    sync.Mutex
+	mu    sync.Mutex // one reading at a time
 	files []*file
+}
+
+// edition is what holds until the files are read again. It is immutable, but for the hits.
+type edition struct {
+	lists  []*List
+	states []State
+	hits   []*atomic.Uint64 // of the states
 }
 
 // file is a source and what became of it.
@@ -51,7 +59,11 @@ type stamp struct {
 }
 
 // New has no lists yet.
-func New(log *slog.Logger) *Lists { return &Lists{log: log, wanted: make(chan []Source, 1)} }
+func New(log *slog.Logger) *Lists {
+	l := &Lists{log: log, wanted: make(chan []Source, 1)}
+	l.inForce.Store(&edition{})
+	return l
+}
 
 // Match is the list that a name is on.
 type Match struct {
@@ -64,17 +76,14 @@ func (l *Lists) Find(name []byte) (Match, bool) {
 	if l == nil {
 		return Match{}, false
 	}
-	lists := l.inForce.Load()
-	if lists == nil {
-		return Match{}, false
-	}
-	for _, list := range *lists {
+	lists := l.inForce.Load().lists
+	for _, list := range lists {
 		v, whole := list.table.judge(name)
 		switch v {
 		case pass:
 			return Match{}, false
 		case block:
-			for _, other := range *lists {
+			for _, other := range lists {
 				whole = whole && other.table.find(name)&(abovePass|passBelow) == 0
 			}
 			return Match{list, whole}, true
@@ -147,13 +156,16 @@ func (l *Lists) Use(sources []Source) {
 }
 
 func (l *Lists) publish() {
-	lists := []*List{}
+	next := new(edition)
 	for _, f := range l.files {
-		if f.list != nil {
-			lists = append(lists, f.list)
+		s := State{Path: f.Path, Format: f.Format, Problem: f.problem}
+		if list := f.list; list != nil {
+			next.lists = append(next.lists, list)
+			s.Format, s.Names, s.Exceptions, s.Skipped, s.Modified = list.Format, list.Names, list.Exceptions, list.Skipped, list.Modified
 		}
+		next.states, next.hits = append(next.states, s), append(next.hits, &f.hits)
 	}
-	l.inForce.Store(&lists)
+	l.inForce.Store(next)
 }
 
 // refresh reads a file again.
@@ -237,17 +249,12 @@ type State struct {
 	Problem    string    // why the file is not what is in force
 }
 
-// State lists the sources in their order.
+// State lists the sources in their order; it never waits for a file to be read.
 func (l *Lists) State() []State {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var out []State
-	for _, f := range l.files {
-		s := State{Path: f.Path, Format: f.Format, Hits: f.hits.Load(), Problem: f.problem}
-		if f.list != nil {
-			s.Format, s.Names, s.Exceptions, s.Skipped, s.Modified = f.list.Format, f.list.Names, f.list.Exceptions, f.list.Skipped, f.list.Modified
-		}
-		out = append(out, s)
+	e := l.inForce.Load()
+	out := slices.Clone(e.states)
+	for i := range out {
+		out[i].Hits = e.hits[i].Load()
 	}
 	return out
 }
