@@ -101,7 +101,7 @@ addr.example A 192.0.2.1
 			"a.example": "blocked", "b.example": "blocked",
 		}},
 		{"what is named twice counts once", "a.example\nA.EXAMPLE\n.a.example\n", Auto, Domains, 1, 0, 0, map[string]string{"a.example": "whole"}},
-		{"a line that is too long is passed over", "a.example\n" + strings.Repeat("x", 3*maxLine) + "\nb.example\n", Auto, Domains, 2, 0, 1, map[string]string{
+		{"a line that is too long is passed over", "a.example\n" + strings.Repeat("x", 3*maxLine) + "\n#" + strings.Repeat(" c", 3*maxLine) + "\nb.example\n", Auto, Domains, 2, 0, 1, map[string]string{
 			"b.example": "blocked",
 		}},
 		{"an exception for a name spares those below a block no further than it says", "||a.example^\n@@||b.a.example^\n.c.b.a.example\n", Auto, Domains, 2, 1, 0, map[string]string{

@@ -73,32 +73,29 @@ func plain(line []byte) []byte {
 
 // lines gives every line that is no comment to take, which says whether it could read it.
 func (d *reader) lines(take func(line []byte) (bool, error)) error {
-	for {
+	for more := true; more; {
 		line, err := d.in.ReadSlice('\n')
 		d.line++
-		tooLong := errors.Is(err, bufio.ErrBufferFull)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = d.in.ReadSlice('\n')
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		last := err != nil
 		if line = plain(line); len(line) > 0 {
 			ok := false
-			if !tooLong {
-				if ok, err = take(line); err != nil && !errors.Is(err, io.EOF) {
-					return err
+			if !errors.Is(err, bufio.ErrBufferFull) {
+				var full error
+				if ok, full = take(line); full != nil {
+					return full
 				}
 			}
 			if !ok {
 				d.miss()
 			}
 		}
-		if last {
-			return nil
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = d.in.ReadSlice('\n')
+		}
+		if more = err == nil; !more && !errors.Is(err, io.EOF) {
+			return err
 		}
 	}
+	return nil
 }
 
 // miss notes that the line could not be read.
@@ -111,8 +108,8 @@ func (d *reader) miss() {
 // hosts reads "ADDRESS NAME…". Only an address that leads nowhere blocks; names of one label, such as localhost, are the machine's own.
 func (d *reader) hosts(line []byte) (bool, error) {
 	fields := bytes.Fields(line)
-	addr, err := netip.ParseAddr(string(fields[0]))
-	if err != nil || len(fields) < 2 {
+	addr, _ := netip.ParseAddr(string(fields[0]))
+	if !addr.IsValid() || len(fields) < 2 {
 		return false, nil
 	}
 	leadsNowhere := addr.IsUnspecified() || addr.IsLoopback()

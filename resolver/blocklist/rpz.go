@@ -50,7 +50,7 @@ func (d *reader) zone() error {
 
 // trigger takes a CNAME record of the zone.
 func (d *reader) trigger(owner, apex []byte, target string) error {
-	blocks, ok := rule(blockSelf), true
+	blocks, ok := blockSelf, true
 	switch strings.ToLower(target) {
 	case ".", "*.", "rpz-drop.":
 	case "rpz-passthru.":
