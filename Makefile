@@ -29,8 +29,8 @@ fuzz: ## run every fuzz target for FUZZTIME (60s)
 bench: ## run the Go benchmarks of the query path
 	$(GO) test -run '^$$' -bench . -benchmem ./policy/... ./resolver/...
 
-e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, unbound, nsd, knot, dnsperf, curl with apt)
-	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl
+e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, nmap, unbound, nsd, knot, dnsperf, curl with apt)
+	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap
 	$(GO) test -tags e2e -count 1 -timeout 20m ./cmd/usciere/e2e/... ./resolver/upstream
 
 lint: ## vet and lint

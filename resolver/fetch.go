@@ -28,6 +28,7 @@ func (r *Resolver) detached(q *query, do func(*query)) bool {
 		return false
 	}
 	later := &query{request: req, client: q.client, at: q.at}
+	later.Builder.NSID = q.Builder.NSID
 	go func() {
 		defer req.Drop() // when nothing was replied
 		defer func() {
@@ -132,9 +133,13 @@ func (r *Resolver) prefetch(q *wire.Query, way Route, s *setup) {
 	}()
 }
 
-// finish ends a relayed answer: what a mail domain points to is noted for its office before the office can ask for it.
+// finish ends a relayed answer. A name above a zone or forward of ours exists, whatever the upstream says of it (RFC 8020).
+// What a mail domain points to is noted for its office before the office can ask for it.
 func (r *Resolver) finish(q *query, way Route) {
 	reply := q.Builder.Finish(q.Limit(q.request.Transport == listen.UDP))
+	if wire.Denies(reply) && r.setup.Load().standsAbove(q.Name(), &q.client, q.at, r.rules.Snapshot().Town()) {
+		wire.Lift(reply)
+	}
 	if way.Verdict.Reason == policy.Granted && policy.MailHostsOf(q.Name(), policy.Type(q.Type)) {
 		r.targets.learn(&q.client, q.Name(), policy.Type(q.Type), reply, q.at)
 	}

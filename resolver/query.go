@@ -6,6 +6,7 @@ import (
 
 	"usciere/policy"
 	"usciere/resolver/answercache"
+	"usciere/resolver/blocklist"
 	"usciere/resolver/listen"
 	"usciere/resolver/upstream"
 	"usciere/resolver/wire"
@@ -29,23 +30,29 @@ var queries = sync.Pool{New: func() any { return new(query) }}
 func (r *Resolver) Serve(req *listen.Request) {
 	q := queries.Get().(*query)
 	defer queries.Put(q)
-	q.request, q.at = req, r.now()
+	q.request, q.at, q.Builder.NSID = req, r.now(), nil
 
 	outcome := q.Read(req.Packet)
 	if outcome == wire.Drop {
 		r.counters.dropped.Add(1)
 		return
 	}
-	if outcome != wire.Good || !answerable(&q.Query) {
+	rules, setup := r.rules.Snapshot(), r.setup.Load()
+	if outcome != wire.Good || !answerable(&q.Query, setup) {
 		r.counters.malformed.Add(1)
 		r.protest(q, outcome)
 		return
 	}
-	rules, setup := r.rules.Snapshot(), r.setup.Load()
 	q.client = rules.Who(req.Client.Addr(), q.at)
 	if !q.client.Inside {
 		r.counters.refused.Add(1)
 		r.refuse(q, wire.RcodeRefused, edeProhibited)
+		return
+	}
+	q.Builder.NSID = setup.nsid
+	if q.Class == wire.ClassCH {
+		r.counters.local.Add(1)
+		r.identify(q, setup)
 		return
 	}
 	way := r.route(rules, setup, &q.client, q.Name(), policy.Type(q.Type), q.at)
@@ -58,7 +65,7 @@ func (r *Resolver) Serve(req *listen.Request) {
 		r.refuse(q, wire.RcodeRefused, edeNotAuthoritative)
 	case way.Group == nil:
 		r.counters.sinkholed.Add(1)
-		r.sinkhole(q, rules, way.Verdict, setup)
+		r.sinkhole(q, rules, way, setup)
 	case q.Type == wire.TypeANY:
 		r.counters.allowed.Add(1)
 		r.answerANY(q)
@@ -89,6 +96,7 @@ type Route struct {
 	Forward policy.Name     // the forward's zone, if it was one
 	Verdict policy.Verdict  // when no zone or forward decided
 	Through policy.Name     // the name whose MX or SRV record pointed here, when that decided
+	Listed  blocklist.Match // the security list that the name is on, when that decided against a role without limits
 	Closed  policy.Name     // the most specific zone of ours over the name that the client does not see, if there is one
 	number  uint64          // of the group, in the answer cache
 }
@@ -98,13 +106,18 @@ type Route struct {
 //  1. local zones and forwards, the most specific first; a zone that is not open to the office is not there,
 //  2. special names that none of them covers, so that local names never leave the town,
 //  3. the verdict of the rules: Decide has the order,
-//  4. a host that the MX or mail SRV record of an allowed mail domain points to (R3).
+//  4. of what a role without limits may ask, less what is on a security list (R9),
+//  5. a host that the MX or mail SRV record of an allowed mail domain points to (R3).
 func (r *Resolver) route(rules *policy.Snapshot, setup *setup, c *policy.Client, name []byte, t policy.Type, at time.Time) Route {
 	if way, ok := setup.route(c, name, at, rules.Town()); ok {
 		return way
 	}
 	way := Route{Verdict: rules.Decide(c, name, t, at)}
 	if way.Verdict.Action == policy.Allow {
+		if list, ok := setup.Security.listed(&way.Verdict, c, name); ok {
+			way.Listed, way.Verdict.Action = list, policy.Sinkhole
+			return way
+		}
 		way.Group, way.number = setup.Upstream, setup.number
 		return way
 	}
@@ -144,9 +157,9 @@ func (r *Resolver) Route(rules *policy.Snapshot, c *policy.Client, name policy.N
 }
 
 // answerable says whether a well-formed question is one for a resolver: of class IN, and not of the types that are
-// operations rather than data (RFC 6895 §3.1), of which only ANY is answered.
-func answerable(q *wire.Query) bool {
-	return q.Class == wire.ClassIN && (q.Type < 128 || q.Type > 254) && q.Type != 0
+// operations rather than data (RFC 6895 §3.1), of which only ANY is answered; or of class CHAOS, for what is told there.
+func answerable(q *wire.Query, s *setup) bool {
+	return q.Class == wire.ClassIN && (q.Type < 128 || q.Type > 254) && q.Type != 0 || s.Identity.chaos(q) != ""
 }
 
 // protest replies to what is malformed or none of a resolver's business.

@@ -38,6 +38,8 @@ type Setup struct {
 	Zones     []LocalZone
 	Forwards  []Forward
 	Sinkhole  Sinkhole
+	Security  Security
+	Identity  Identity
 	ClientTTL uint32 // seconds: the longest TTL a client is told
 }
 
@@ -82,6 +84,7 @@ type setup struct {
 	locals  map[string][]local // canonical name of an origin → what stands there
 	above   map[string][]local // canonical name → what stands below it
 	special *zone.Set
+	nsid    []byte
 	number  uint64                 // of the upstream, in the answer cache
 	numbers map[uint64]policy.Name // of a group → the first zone of its forward; of the upstream nothing
 }
@@ -96,7 +99,7 @@ type local struct {
 
 // compile indexes a setup by name.
 func compile(s Setup) *setup {
-	out := &setup{Setup: s, locals: map[string][]local{}, above: map[string][]local{}, special: zone.Empty()}
+	out := &setup{Setup: s, locals: map[string][]local{}, above: map[string][]local{}, special: zone.Empty(), nsid: []byte(s.Identity.NSID)}
 	out.number = numberOf(nil, s.Upstream)
 	out.numbers = map[uint64]policy.Name{out.number: ""}
 	add := func(origin policy.Name, l local) {

@@ -62,5 +62,7 @@ func (w Route) Describe() string {
 	return ""
 }
 
-// Mode is how a name that the client may not have is answered.
-func (r *Resolver) Mode(c *policy.Client) policy.Mode { return modeOf(c, r.setup.Load().Sinkhole) }
+// Mode is how a question of a client that goes nowhere is answered.
+func (r *Resolver) Mode(c *policy.Client, way Route) policy.Mode {
+	return r.setup.Load().modeOf(c, &way)
+}

@@ -60,7 +60,7 @@ func TestTheModeShownIsTheClients(t *testing.T) {
 	h := open(t)
 	for from, want := range map[string]policy.Mode{tributi: policy.Page, relay: policy.NXDomain, cultura: policy.Zero, noOffice: policy.Page} {
 		c := h.live.Snapshot().Who(netip.MustParseAddr(from), h.clock.Now())
-		if got := h.resolver.Mode(&c); got != want {
+		if got := h.resolver.Mode(&c, Route{}); got != want {
 			t.Errorf("%s: got %s, want %s", from, got, want)
 		}
 	}

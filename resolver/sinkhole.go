@@ -31,11 +31,13 @@ var root = []byte(policy.Root)
 // zeros are the addresses of the mode zero; on Linux a connection to them reaches the machine itself.
 var zeros = [16]byte{}
 
-// sinkhole answers a name that is not allowed. Whatever the mode, a name that the client may have, or that stands above
-// one, exists: NXDOMAIN would take them with it (RFC 8020).
-func (r *Resolver) sinkhole(q *query, rules *policy.Snapshot, v policy.Verdict, setup *setup) {
+// sinkhole answers a name that is not allowed.
+func (r *Resolver) sinkhole(q *query, rules *policy.Snapshot, way Route, setup *setup) {
 	s := &setup.Sinkhole
-	mode := modeOf(&q.client, *s)
+	mode := setup.modeOf(&q.client, &way)
+	if way.Listed.List != nil {
+		way.Listed.Hit()
+	}
 	var address []byte
 	rcode := wire.RcodeNoError
 	switch mode {
@@ -57,8 +59,7 @@ func (r *Resolver) sinkhole(q *query, rules *policy.Snapshot, v policy.Verdict, 
 		rcode = wire.RcodeRefused
 	case policy.NoData:
 	}
-	if rcode == wire.RcodeNXDomain && (rules.Exists(&q.client, q.Name()) || r.targets.exists(rules, &q.client, q.Name(), q.at) ||
-		setup.standsAbove(q.Name(), &q.client, q.at, rules.Town())) {
+	if rcode == wire.RcodeNXDomain && r.exists(q, rules, way, setup) {
 		rcode = wire.RcodeNoError
 	}
 	q.Begin(q.request.Scratch(), &q.Query, rcode, false)
@@ -72,12 +73,24 @@ func (r *Resolver) sinkhole(q *query, rules *policy.Snapshot, v policy.Verdict, 
 	}
 	if q.EDNS {
 		_, asleep := rules.Dormant(&q.client, q.Name(), policy.Type(q.Type))
-		q.EDE(edeBlocked, blockedText(&q.client, v, asleep, s.Contact))
+		q.EDE(edeBlocked, blockedText(&q.client, &way, asleep, s.Contact))
 		if address != nil {
 			q.EDE(edeForged, "")
 		}
 	}
 	r.send(q)
+}
+
+// exists says whether a sinkholed name must not be denied, whatever the mode: because the client may have it for another type or at
+// another time, or may have a name below it, which NXDOMAIN would take with it (RFC 8020).
+func (r *Resolver) exists(q *query, rules *policy.Snapshot, way Route, setup *setup) bool {
+	switch {
+	case setup.standsAbove(q.Name(), &q.client, q.at, rules.Town()):
+		return true
+	case way.Listed.List != nil: // a client without limits has all that is not listed, and lives by no grants
+		return !way.Listed.Whole || rules.Exists(&policy.Client{}, q.Name())
+	}
+	return rules.Exists(&q.client, q.Name()) || r.targets.exists(rules, &q.client, q.Name(), q.at)
 }
 
 // modeOf is the sinkhole mode for a client: servers get a plain NXDOMAIN, else the office's own choice, else the town's.

@@ -40,6 +40,8 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	out := resolver.Setup{
 		Zones:     zones,
 		Sinkhole:  resolver.Sinkhole{Mode: policy.Mode(s.Sinkhole.Mode), Addresses: s.Sinkhole.Addresses, Contact: s.Sinkhole.Contact},
+		Security:  securityOf(s.Security, d.lists),
+		Identity:  identityOf(s.Identity),
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
 		Upstream:  newGroup("upstream", servers, s.Upstream.Strategy, s.Upstream),
 	}

@@ -20,7 +20,7 @@ func checkCommand() *cobra.Command {
 	var o serveOptions
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check settings, zones and, if no daemon uses it, the store",
+		Short: "Check settings, zones, security lists and, if no daemon uses it, the store",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := o.settings()
@@ -34,6 +34,11 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(out, "zones     %d  ok\n", len(zones))
+			lists, err := checkSecurity(c.Context(), s.Security)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "security  %s  ok\n", lists)
 			folder, err := s.StateFolder()
 			if err != nil {
 				return err

@@ -18,6 +18,11 @@ func (d *daemon) reload() {
 	}
 	live, _ := settings.Changed(old.settings, next)
 	_, restart := settings.Changed(d.opened, next)
+	sources, err := securitySources(next.Security)
+	if err != nil {
+		d.log.Error("the new settings were refused, the old ones stay", "error", err)
+		return
+	}
 	setup, fresh, err := d.build(next)
 	if err != nil {
 		d.log.Error("the new settings were refused, the old ones stay", "error", err)
@@ -32,6 +37,7 @@ func (d *daemon) reload() {
 	}
 	setLevel(d.level, next.Log.Level)
 	d.resolver.Use(setup)
+	d.lists.Use(sources)
 	d.inForce.Store(&inForce{next, fresh})
 	time.AfterFunc(next.Upstream.Timeout+resolver.FetchTimeout, old.groups.close) // nothing asks them any more by then
 	d.log.Info("settings read again", "changed", live)

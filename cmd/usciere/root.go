@@ -30,7 +30,7 @@ func rootCommand() *cobra.Command {
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
 		allowCommand(), grantCommand(), explainCommand(),
-		journalCommand(), cacheCommand(), upstreamCommand(), backupCommand(), versionCommand(),
+		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), backupCommand(), versionCommand(),
 	)
 	markFailures(root)
 	return root

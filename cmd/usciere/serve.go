@@ -22,6 +22,7 @@ import (
 	"usciere/policy/store"
 	"usciere/resolver"
 	"usciere/resolver/answercache"
+	"usciere/resolver/blocklist"
 	"usciere/resolver/listen"
 )
 
@@ -128,6 +129,7 @@ type daemon struct {
 	store    *store.Store
 	rules    *policy.Live
 	demo     *demoUpstream // nil outside a demo, or with upstreams of its own
+	lists    *blocklist.Lists
 	resolver *resolver.Resolver
 	cache    *answercache.Cache
 	socket   *net.UnixListener
@@ -170,6 +172,11 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 			return nil, err
 		}
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	if err := d.openSecurity(ctx, s.Security); err != nil {
+		return nil, err
+	}
 	setup, groups, err := d.build(s)
 	if err != nil {
 		return nil, err
@@ -186,8 +193,6 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	d.stop = cancel
 	d.cache = answercache.New(answercache.Config{
 		Entries: s.Cache.Entries, Bytes: int64(s.Cache.Memory),
 		MinTTL: seconds(s.Cache.MinTTL), MaxTTL: seconds(s.Cache.MaxTTL),

@@ -47,6 +47,11 @@ func (d *daemon) problems() []string {
 			}
 		}
 	}
+	for _, l := range d.lists.State() {
+		if l.Problem != "" {
+			out = append(out, "security list "+l.Problem)
+		}
+	}
 	return out
 }
 
@@ -56,12 +61,15 @@ type shown struct{ *daemon }
 // Explain says where a question would go.
 func (d shown) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) admin.Judgement {
 	way := d.resolver.Route(rules, c, name, t, at)
-	out := admin.Judgement{Verdict: way.Verdict, Local: way.Describe(), Mode: d.resolver.Mode(c)}
+	out := admin.Judgement{Verdict: way.Verdict, Local: way.Describe(), Mode: d.resolver.Mode(c, way)}
 	if way.Through != "" {
 		out.Through = way.Through.String()
 	}
 	if way.Closed != "" {
 		out.Closed = way.Closed.String()
+	}
+	if way.Listed.List != nil {
+		out.Listed = way.Listed.Name
 	}
 	return out
 }

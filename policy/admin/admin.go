@@ -60,6 +60,7 @@ type Resolver interface {
 	// CacheFlush forgets the answers to questions for the name, or all for the empty one, and returns how many.
 	CacheFlush(name policy.Name) int
 	Upstreams() []Upstream
+	SecurityLists() []SecurityList
 }
 
 const (

@@ -232,6 +232,23 @@ type Flushed struct {
 	Answers int `json:"answers"`
 }
 
+// SecurityLists are the security lists, in the order in which they decide.
+type SecurityLists struct {
+	Lists []SecurityList `json:"lists"`
+}
+
+// SecurityList is how one security list is doing.
+type SecurityList struct {
+	File       string    `json:"file"`
+	Format     string    `json:"format"`
+	Names      int       `json:"names"`
+	Exceptions int       `json:"exceptions"`
+	Skipped    int       `json:"skipped"`  // lines or records without effect
+	Hits       uint64    `json:"hits"`     // questions answered with its refusal since start
+	Modified   time.Time `json:"modified"` // of the file as it was read; zero: it never could be
+	Problem    string    `json:"problem,omitempty"`
+}
+
 // UpstreamList are the servers that are asked.
 type UpstreamList struct {
 	Upstreams []Upstream `json:"upstreams"`

@@ -198,6 +198,11 @@ func (c *Client) Upstreams(ctx context.Context) (*UpstreamList, error) {
 	return get[*UpstreamList](ctx, c, "/v1/upstream/list", nil)
 }
 
+// SecurityLists lists the security lists.
+func (c *Client) SecurityLists(ctx context.Context) (*SecurityLists, error) {
+	return get[*SecurityLists](ctx, c, "/v1/security/list", nil)
+}
+
 // Backup writes a copy of the store and returns its length in octets.
 func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	return c.pour(ctx, "/v1/backup", w)

@@ -86,6 +86,7 @@ var everyCommand = []struct {
 	{"/v1/cache/stats", func(ctx context.Context, c *Client) (any, error) { return c.CacheStats(ctx) }},
 	{"/v1/cache/show", func(ctx context.Context, c *Client) (any, error) { return c.Cache(ctx, "www.inps.it") }},
 	{"/v1/cache/flush", func(ctx context.Context, c *Client) (any, error) { return c.FlushCache(ctx, FlushRequest{All: true}) }},
+	{"/v1/security/list", func(ctx context.Context, c *Client) (any, error) { return c.SecurityLists(ctx) }},
 	{"/v1/upstream/list", func(ctx context.Context, c *Client) (any, error) { return c.Upstreams(ctx) }},
 	{"/v1/backup", func(ctx context.Context, c *Client) (any, error) { return c.Backup(ctx, io.Discard) }},
 }

@@ -73,6 +73,13 @@ func listUpstreams(c *call) (any, error) {
 	return UpstreamList{append([]Upstream{}, c.cfg.Resolver.Upstreams()...)}, nil
 }
 
+func listSecurity(c *call) (any, error) {
+	if _, err := params(c.r); err != nil {
+		return nil, err
+	}
+	return SecurityLists{append([]SecurityList{}, c.cfg.Resolver.SecurityLists()...)}, nil
+}
+
 // backup needs the permit to change, since a copy holds all there is; it is logged.
 func backup(c *call) (any, error) {
 	if _, err := params(c.r); err != nil {

@@ -58,6 +58,10 @@ func TestExplanations(t *testing.T) {
 		{"a seat's workstation", q("10.20.1.9", "www.example.com"), "allow", func(e *Explanation) []string {
 			return []string{e.Why, "the role manager has no limits (Art. 8)", e.Seat, "dirigente-anagrafe", e.Holder, "M. Rossi", e.Network, ""}
 		}},
+		{"a role without limits, and a name on a security list", q("10.20.1.9", "evil.example.com"), "sinkhole", func(e *Explanation) []string {
+			return []string{e.Why, "the role manager has no limits (Art. 8), but the name is on the security list /var/lib/lists/evil",
+				e.Listed, "/var/lib/lists/evil", string(e.Mode), "nxdomain"}
+		}},
 		{"outside the site", q("192.0.2.1", "www.inps.it"), "refuse", func(e *Explanation) []string {
 			return []string{e.Why, "the address lies outside the site", e.Office, "", string(e.Role), ""}
 		}},

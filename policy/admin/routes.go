@@ -74,6 +74,7 @@ var routes = []route{
 	{"GET", "/v1/cache/show", read, showCache},
 	{"POST", "/v1/cache/flush", change, flushCache},
 	{"GET", "/v1/upstream/list", read, listUpstreams},
+	{"GET", "/v1/security/list", read, listSecurity},
 
 	{"GET", "/v1/backup", change, backup},
 }

@@ -37,6 +37,8 @@ func (*query) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name
 	case name.String() == "mx1.example.net":
 		domain, _ := policy.ParseName("example.it")
 		j.Verdict, j.Through = rules.Decide(c, []byte(domain), policy.TypeMX, at), "example.it"
+	case name.String() == "evil.example.com" && j.Verdict.Reason == policy.Unrestricted:
+		j.Verdict.Action, j.Listed, j.Mode = policy.Sinkhole, "/var/lib/lists/evil", policy.NXDomain
 	}
 	return j
 }
@@ -55,6 +57,10 @@ func (q *query) CacheFlush(name policy.Name) int {
 }
 func (*query) Upstreams() []Upstream {
 	return []Upstream{{Group: "upstream", Addr: netip.MustParseAddrPort("192.0.2.53:53"), Queries: 4, RTT: time.Millisecond}}
+}
+
+func (*query) SecurityLists() []SecurityList {
+	return []SecurityList{{File: "/var/lib/lists/evil", Format: "hosts", Names: 3, Hits: 1, Modified: noon}}
 }
 
 // desk is a served socket and a client of it.

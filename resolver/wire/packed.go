@@ -113,3 +113,12 @@ func additionalStart(msg []byte, ttls []uint16, q *Query) int {
 	rdlengthAt := int(ttls[before-1]) + 4
 	return rdlengthAt + 2 + int(binary.BigEndian.Uint16(msg[rdlengthAt:]))
 }
+
+// Denies says whether a reply says that the name asked does not exist: NXDOMAIN without an alias before it.
+func Denies(reply []byte) bool {
+	return reply[3]&0xF == byte(RcodeNXDomain) && reply[6] == 0 && reply[7] == 0
+}
+
+// Lift makes of a reply that denies one that says that the name has nothing of the type asked for (RFC 2308 §2.2). What was
+// validated is not what it says any more: AD goes.
+func Lift(reply []byte) { reply[3] &^= 0xF | flagAD }

@@ -36,6 +36,8 @@ func (s Settings) check(r *report) {
 	}
 	r.domains(s)
 	r.sinkhole(s.Sinkhole)
+	r.security(s.Security)
+	r.line("identity.nsid", s.Identity.NSID, 128)
 	r.cache(s.Cache)
 	if s.TCP.PerClient > s.TCP.Connections {
 		r.key("tcp.per_client", "%d is more than tcp.connections, %d", s.TCP.PerClient, s.TCP.Connections)
@@ -199,6 +201,30 @@ func (r *report) sinkhole(s Sinkhole) {
 	}
 	once(r, "sinkhole.addresses", s.Addresses)
 	r.line("sinkhole.contact", s.Contact, 120)
+}
+
+// unrestricted are the roles that live without grants.
+var unrestricted = []string{"manager", "secretary-general", "council-president", "elected-official"}
+
+func (r *report) security(s Security) {
+	if len(s.Files) > 32 {
+		r.key("security.files", "%d lists are too many: at most 32", len(s.Files))
+	}
+	for i, file := range s.Files {
+		path := index("security.files", i)
+		r.path(path, file)
+		r.line(path, file, 4096)
+		if file == "" {
+			r.key(path, "expected the path of a file, found nothing")
+		}
+	}
+	once(r, "security.files", s.Files)
+	for i, role := range s.Roles {
+		if !slices.Contains(unrestricted, role) {
+			r.key(index("security.roles", i), "%s is none of %s: the other roles live by their grants", quoteShort(role), strings.Join(unrestricted, ", "))
+		}
+	}
+	once(r, "security.roles", s.Roles)
 }
 
 func (r *report) cache(c Cache) {

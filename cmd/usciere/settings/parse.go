@@ -51,6 +51,9 @@ func (s *Settings) resolvePaths(folder string) {
 	for i := range s.Zones {
 		paths = append(paths, &s.Zones[i].File)
 	}
+	for i := range s.Security.Files {
+		paths = append(paths, &s.Security.Files[i])
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)

@@ -87,6 +87,11 @@ func TestParseNamesTheProblemAndItsPlace(t *testing.T) {
 		{"more pages than fit", "sinkhole: {addresses: [10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, 10.0.0.7, 10.0.0.8, 10.0.0.9]}", "1:23: sinkhole.addresses: 9 addresses are too many: at most 8"},
 		{"a contact that is too long", "sinkhole: {contact: " + strings.Repeat("è", 61) + "}", "1:21: sinkhole.contact: 122 octets are too long: at most 120"},
 		{"a contact of two lines", "sinkhole: {contact: \"a\\nb\"}", "1:21: sinkhole.contact: expected text on one line, without control characters"},
+		{"a list without a path", "security: {files: [\"\"]}", "1:20: security.files[0]: expected the path of a file, found nothing"},
+		{"a list twice", "security: {files: [a, a]}", "1:23: security.files[1]: a is given twice, first as security.files[0]"},
+		{"a role that lives by grants", "security: {roles: [employee]}", `1:20: security.roles[0]: "employee" is none of manager, secretary-general, council-president, elected-official: the other roles live by their grants`},
+		{"a format nobody knows", "security: {format: csv}", `1:20: security.format: "csv" is none of auto, hosts, domains, rpz`},
+		{"an identifier that is too long", "identity: {nsid: " + strings.Repeat("a", 129) + "}", "1:18: identity.nsid: 129 octets are too long: at most 128"},
 		{"a TTL in parts of a second", "cache: {client_ttl: 1500ms}", "1:21: cache.client_ttl: 1.5s is not in whole seconds"},
 		{"a least TTL over the most", "cache: {min_ttl: 1m, max_ttl: 30s}", "1:18: cache.min_ttl: 1m is longer than cache.max_ttl, 30s"},
 		{"a first wait after a failure over the most", "cache: {failure_min: 1m, failure_max: 30s}", "1:22: cache.failure_min: 1m is longer than cache.failure_max, 30s"},
@@ -182,6 +187,8 @@ zones:
       - {office: tributi, from: 2026-03-01}
       - office: 12
 sinkhole: {mode: zero, addresses: [10.20.0.53, "2001:db8:20::53"], contact: "chiedere al CED, int. 204"}
+security: {files: [liste/a, /b], format: rpz, mode: page, roles: [manager, elected-official]}
+identity: {nsid: "dns 1", version: true}
 cache: {entries: 5000, memory: 1GiB, min_ttl: 5s, max_ttl: 12h, negative_ttl: 10m, client_ttl: 60s, stale_max: 0s, failure_min: 1s, failure_max: 1m, prefetch: false, persist: false}
 tcp: {connections: 100, per_client: 10, idle: 30s}
 log: {level: warn, format: json}
@@ -209,6 +216,8 @@ log: {level: warn, format: json}
 				Offices: []Visibility{{Office: "anagrafe"}, {"tributi", Date{2026, time.March, 1}}, {Office: "12"}}},
 		},
 		Sinkhole: Sinkhole{"zero", []netip.Addr{netip.MustParseAddr("10.20.0.53"), netip.MustParseAddr("2001:db8:20::53")}, "chiedere al CED, int. 204"},
+		Security: Security{[]string{"liste/a", "/b"}, "rpz", "page", []string{"manager", "elected-official"}},
+		Identity: Identity{"dns 1", true},
 		Cache:    Cache{5000, GiB, 5 * time.Second, 12 * time.Hour, 10 * time.Minute, time.Minute, 0, time.Second, time.Minute, false, false},
 		TCP:      TCP{100, 10, 30 * time.Second},
 		Log:      Log{"warn", "json"},
@@ -221,7 +230,7 @@ log: {level: warn, format: json}
 func TestLoadStartsRelativePathsAtTheFolderOfTheFile(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "usciere.yaml")
-	content := "state: state\nadmin: {socket: /run/a.sock}\nzones: [{name: a.it, file: zones/a}, {name: b.it, records: [a]}]\n"
+	content := "state: state\nadmin: {socket: /run/a.sock}\nzones: [{name: a.it, file: zones/a}, {name: b.it, records: [a]}]\nsecurity: {files: [l, /l]}\n"
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -229,8 +238,8 @@ func TestLoadStartsRelativePathsAtTheFolderOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{s.State, s.Admin.Socket, s.Zones[0].File, s.Zones[1].File}
-	want := []string{filepath.Join(folder, "state"), "/run/a.sock", filepath.Join(folder, "zones/a"), ""}
+	got := []string{s.State, s.Admin.Socket, s.Zones[0].File, s.Zones[1].File, s.Security.Files[0], s.Security.Files[1]}
+	want := []string{filepath.Join(folder, "state"), "/run/a.sock", filepath.Join(folder, "zones/a"), "", filepath.Join(folder, "l"), "/l"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("paths %q, want %q", got, want)
 	}

@@ -29,6 +29,8 @@ type Settings struct {
 	Forwards []Forward `yaml:"forwards" doc:"Domains asked of servers of their own, for every office, before policy: Active Directory, the LAN's reverse zones."`
 	Zones    []Zone    `yaml:"zones" doc:"Local zones, answered with authority, from records written here or from a master file."`
 	Sinkhole Sinkhole  `yaml:"sinkhole" doc:"What a name that is not granted gets."`
+	Security Security  `yaml:"security" doc:"Lists of names that roles without limits do not reach either; off without files."`
+	Identity Identity  `yaml:"identity" doc:"What the resolver tells of itself to clients inside the site."`
 	Cache    Cache     `yaml:"cache" doc:"The answer cache, shared by all offices. Times are whole seconds." reload:"restart"`
 	TCP      TCP       `yaml:"tcp" doc:"Limits of DNS over TCP." reload:"restart"`
 	Log      Log       `yaml:"log" doc:"The daemon's own log, on standard error."`
@@ -99,6 +101,20 @@ type Sinkhole struct {
 	Contact   string       `yaml:"contact" doc:"How to ask for a name, shown in the reply's EDE text (RFC 8914); at most 120 octets."`
 }
 
+// Security is the security lists.
+type Security struct {
+	Files  []string `yaml:"files" doc:"The lists, at most 32; the first that knows a name decides. A relative path starts at the settings file's folder. A file that changes is read again." example:"[/var/lib/usciere/malware.txt]"`
+	Format string   `yaml:"format" doc:"How they are written; auto looks at each file." oneof:"auto hosts domains rpz"`
+	Mode   string   `yaml:"mode" doc:"What a listed name gets, as with sinkhole.mode." oneof:"page nxdomain nodata zero refused"`
+	Roles  []string `yaml:"roles" doc:"The roles that are held to them: manager, secretary-general, council-president, elected-official." def:"every role without limits" example:"[elected-official]"`
+}
+
+// Identity is what the resolver tells of itself.
+type Identity struct {
+	NSID    string `yaml:"nsid" doc:"Name of this server, told to who asks for it (RFC 5001) and as id.server of class CHAOS; at most 128 octets; empty: none."`
+	Version bool   `yaml:"version" doc:"Tell the version, as version.server of class CHAOS."`
+}
+
 // Cache bounds the answer cache and the TTLs it gives.
 type Cache struct {
 	Entries     int           `yaml:"entries" doc:"Answers kept." min:"100" max:"10000000"`
@@ -154,6 +170,7 @@ func Default() Settings {
 			RandomCase: true,
 		},
 		Sinkhole: Sinkhole{Mode: "page"},
+		Security: Security{Format: "auto", Mode: "nxdomain"},
 		Cache: Cache{
 			Entries:     100_000,
 			Memory:      64 * MiB,
