@@ -31,7 +31,7 @@ var allowances = []struct {
 
 	{"cmd/usciere/townfile", []string{"github.com/goccy/go-yaml/...", "module/cmd/usciere/plainyaml", "module/policy", "module/policy/town"},
 		"it reads and writes one file, and asks no daemon"},
-	{"cmd/usciere/ipa", []string{"module/policy", "module/policy/town", "golang.org/x/text/unicode/norm", "golang.org/x/text/encoding/charmap"},
+	{"cmd/usciere/ipa", []string{"module/policy", "module/policy/town", "golang.org/x/text/unicode/norm"},
 		"it turns rows of a data set into offices of a document"},
 
 	{"policy", []string{"golang.org/x/net/idna", "golang.org/x/net/publicsuffix", "github.com/gaissmai/bart/..."},

@@ -30,6 +30,7 @@ func rootCommand() *cobra.Command {
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
 		allowCommand(), grantCommand(), explainCommand(),
+		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
 		journalCommand(), cacheCommand(), upstreamCommand(), backupCommand(), versionCommand(),
 	)
 	markFailures(root)
@@ -118,6 +119,7 @@ type session struct {
 	*admin.Client
 	ctx context.Context
 	screen
+	status status
 	asJSON bool
 }
 
@@ -133,7 +135,7 @@ func online(c *cobra.Command, run func(s *session, args []string) error) *cobra.
 		}
 		client := admin.Dial(socketOf(c))
 		defer client.Close()
-		return run(&session{client, c.Context(), screen{c.OutOrStdout()}, output == "json"}, args)
+		return run(&session{client, c.Context(), screen{c.OutOrStdout()}, newStatus(), output == "json"}, args)
 	}
 	return c
 }
