@@ -77,6 +77,9 @@ func report(w io.Writer, err error) int {
 	var refusal *policy.Error
 	if errors.As(err, &refusal) {
 		message, hint = refusal.Message, refusal.Hint
+		for _, p := range refusal.Problems {
+			hint += "\n" + p.Path + ": " + p.Message
+		}
 	} else {
 		message, hint, _ = strings.Cut(message, "\n")
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -138,7 +139,7 @@ func (d *decoder) single(n ast.Node, path string, tag reflect.StructTag, into re
 			_, err = policy.ParseDay(text)
 		}
 		if err != nil {
-			d.problem(n, path, "%s", flat(err))
+			d.problem(n, path, "%s", wrong(text, into.Type(), err))
 		}
 		return
 	}
@@ -152,11 +153,16 @@ func (d *decoder) single(n ast.Node, path string, tag reflect.StructTag, into re
 	}
 }
 
-// flat is an error on one line, with what to do about it.
-func flat(err error) string {
+// wrong says on one line why a text is not of a type, and how it should be.
+func wrong(text string, t reflect.Type, err error) string {
 	var refusal *policy.Error
-	if errors.As(err, &refusal) && refusal.Hint != "" {
+	switch {
+	case errors.As(err, &refusal) && refusal.Hint != "":
 		return refusal.Message + ": " + refusal.Hint
+	case t == reflect.TypeFor[netip.Prefix]():
+		return plainyaml.Quote(text) + " is no network: write it as 10.20.1.0/24 or \"2001:db8:20:1::/64\""
+	case t == reflect.TypeFor[netip.Addr]():
+		return plainyaml.Quote(text) + " is no address: write it as 10.20.1.9 or \"2001:db8:20:1::9\""
 	}
 	return strings.ReplaceAll(err.Error(), "\n", " ")
 }
@@ -193,7 +199,7 @@ func (d *decoder) named(n ast.Node, path string, into reflect.Value) {
 		name, _ := plainyaml.Scalar(entry.Key)
 		k := reflect.New(into.Type().Key())
 		if err := k.Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(name)); err != nil {
-			d.problem(entry.Key, path, "%s", flat(err))
+			d.problem(entry.Key, path, "%s", wrong(name, k.Elem().Type(), err))
 			continue
 		}
 		at := join(path, fmt.Sprint(k.Elem().Interface()))
