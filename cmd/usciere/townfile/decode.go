@@ -90,15 +90,18 @@ func (d *decoder) once(k ast.Node, path string) bool {
 	return true
 }
 
-// required reports the keys of a struct that are missing.
+// required reports the keys of a struct that are missing or empty.
 func (d *decoder) required(n ast.Node, path string, v reflect.Value) {
 	for _, k := range keysOf(v.Type()) {
-		if _, given := d.file.where[join(path, k.name)]; k.tag.Get("required") != "" && !given {
-			if k.name == "request" {
-				d.problem(n, path, "a grant without a request cannot be made (Art. 5): write request: {protocol: NUMBER/YEAR, date: DAY, reason: …}")
-				continue
-			}
+		_, given := d.file.where[join(path, k.name)]
+		switch {
+		case k.tag.Get("required") == "":
+		case !given && k.name == "request":
+			d.problem(n, path, "a grant without a request cannot be made (Art. 5): write request: {protocol: NUMBER/YEAR, date: DAY, reason: …}")
+		case !given:
 			d.problem(n, path, "expected a key %s", k.name)
+		case isEmpty(v.Field(k.field)) && len(d.found) == 0: // what is wrong is left empty too
+			d.problem(n, path, "%s is empty", k.name)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -77,6 +78,8 @@ func TestReadNamesTheProblemAndItsPlace(t *testing.T) {
 		{"an id with capitals", "offices:\n  Anagrafe: {name: A}", `2:3: offices: "Anagrafe" is no id of an office, a seat or a service`},
 		{"an office without a name", "offices:\n  a: {mailbox: a@b.it}", "2:6: offices.a: expected a key name"},
 		{"an office of nothing", "offices:\n  a:\n", "2:3: offices.a: expected a key name"},
+		{"an office with an empty name", "offices:\n  a: {name: \"\"}", "2:6: offices.a: name is empty"},
+		{"a service without rules", "services:\n  a: {rules}", "2:6: services.a: rules is empty"},
 		{"a list of offices", "offices: [a]", "1:10: offices: expected keys and values, such as id: {…}, found a list"},
 		{"one grant for a list", "grants: {office: a}", "1:9: grants: expected a list, such as [a, b], found a mapping"},
 		{"an empty grant", "grants:\n  - {everyone: true, service: a" + request + "\n  -\n", "3:5: grants[1]: empty"},
@@ -181,7 +184,11 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		began := time.Now()
 		file, err := Read(bytes.NewReader(data), "town.yaml", nil)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Fatalf("%d octets took %s", len(data), took)
+		}
 		if err != nil {
 			if !errors.As(err, new(plainyaml.Problems)) {
 				t.Fatal(err)
