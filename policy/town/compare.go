@@ -156,6 +156,14 @@ func (g *wanted) line() string {
 	return strings.Join([]string{g.subject.String(), string(g.channel), g.opens}, "  ")
 }
 
+// become says what of a grant is other in the next.
+func (g *wanted) become(next *wanted) string {
+	if g.opens == next.opens {
+		return g.line() + "  " + g.facts().changes(next.facts())
+	}
+	return strings.Join([]string{g.subject.String(), string(g.channel), facts{one("opens", g.opens)}.changes(facts{one("opens", next.opens)})}, "  ")
+}
+
 func text[T fmt.Stringer](v T) string { return v.String() }
 
 func typesText(types []policy.Type) string {

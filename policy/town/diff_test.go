@@ -83,6 +83,12 @@ func TestADifferenceIsALineForEachObject(t *testing.T) {
 			[]string{"~ grant g-4 tributi web service suite until: 2027-06-30 → 2028-06-30"}},
 		{"a grant of another letter", func(d *Document) { d.Grants[2].Request = &Request{Protocol: "90/2026", Reason: "visure"} },
 			[]string{"~ grant g-4 tributi web service suite request: 21/2026 → 90/2026"}},
+		{"a grant of another name", func(d *Document) { d.Grants[1].Rule = "www.example.org" },
+			[]string{"~ grant g-3 anagrafe web opens: www.example.it → www.example.org"}},
+		{"two grants of other names", func(d *Document) {
+			d.Grants[0].Service, d.Grants[0].Rule, d.Grants[1].Rule = "", "www.example.net", "www.example.org"
+		}, []string{"- grant g-2 anagrafe web service inps 12/2026", "- grant g-3 anagrafe web www.example.it 12/2026",
+			"+ grant anagrafe web www.example.net 12/2026", "+ grant anagrafe web www.example.org 12/2026"}},
 		{"a new grant on a letter that is on record", func(d *Document) {
 			d.Grants = append(d.Grants, Grant{Office: "anagrafe", Rule: "www.anpr.example.it", Request: &Request{Protocol: "12/2026"}})
 		}, []string{"+ grant anagrafe web www.anpr.example.it 12/2026"}},

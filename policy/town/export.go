@@ -24,12 +24,21 @@ func Of(s *policy.Snapshot, r policy.Records, now time.Time) (*Document, error) 
 	if err != nil {
 		return nil, err
 	}
+	granted := map[policy.RequestID]map[string]bool{}
+	for i, g := range f.grants {
+		if granted[g.Request] == nil {
+			granted[g.Request] = map[string]bool{}
+		}
+		granted[g.Request][f.Grants[i].Rule] = true
+	}
 	written := map[policy.RequestID]bool{}
 	for i, g := range f.grants {
 		q := f.requests[g.Request]
-		if f.Grants[i].Request = f.request(q); q.Protocol != "" && written[q.ID] {
+		if q.Protocol != "" && written[q.ID] {
 			f.Grants[i].Request = &Request{Protocol: q.Protocol}
+			continue
 		}
+		f.Grants[i].Request = requestOf(q, granted[q.ID])
 		written[q.ID] = true
 	}
 	return &f.Document, nil
@@ -144,12 +153,12 @@ func (f *inForce) readGrants(s *policy.Snapshot, r policy.Records, now time.Time
 			}
 			f.requests[g.Request] = q
 		}
-		f.Grants = append(f.Grants, f.grantOf(g))
+		f.Grants = append(f.Grants, grantOf(g))
 	}
 	return nil
 }
 
-func (f *inForce) grantOf(g *policy.Grant) Grant {
+func grantOf(g *policy.Grant) Grant {
 	out := Grant{
 		Office: g.Office, Role: g.Role, Everyone: g.Everyone, Service: g.Service,
 		Types: g.Types, From: g.From, Until: g.Until, Schedule: g.Schedule,
@@ -163,19 +172,15 @@ func (f *inForce) grantOf(g *policy.Grant) Grant {
 	return out
 }
 
-// request writes a letter in full.
-func (f *inForce) request(q *policy.Request) *Request {
+// requestOf writes a letter in full; granted are the rules that rest on it.
+func requestOf(q *policy.Request, granted map[string]bool) *Request {
 	out := &Request{Protocol: q.Protocol, Date: q.Date, Seat: q.Seat, Reason: q.Reason}
-	granted := map[string]bool{}
-	for i, g := range f.grants {
-		if g.Request == q.ID && g.Rule != nil {
-			granted[f.Grants[i].Rule] = true
-		}
-	}
+	seen := map[string]bool{}
 	for _, text := range q.Addresses {
-		if !granted[text] && !slices.Contains(out.Asked, text) {
+		if !granted[text] && !seen[text] {
 			out.Asked = append(out.Asked, text)
 		}
+		seen[text] = true
 	}
 	return out
 }

@@ -43,8 +43,41 @@ func (d *differ) present() []*wanted {
 	return out
 }
 
-// grants revokes those that are in force and not in the document, and notes those that are to be made. Of two on the same
-// name for the same subject, one that ends and one that is made, the one is said to become the other.
+// pair finds which grants that end become which that are made, as a person would say it: those on the same name for the same
+// subject, then, where there is but one of each, those on the same terms of a letter.
+func pair(gone, come []*wanted) map[*wanted]*wanted {
+	out := map[*wanted]*wanted{}
+	taken := map[*wanted]bool{}
+	match := func(only bool, by func(*wanted) string) {
+		ends, begins := map[string][]*wanted{}, map[string][]*wanted{}
+		for _, g := range gone {
+			if out[g] == nil {
+				ends[by(g)] = append(ends[by(g)], g)
+			}
+		}
+		for _, g := range come {
+			if !taken[g] {
+				begins[by(g)] = append(begins[by(g)], g)
+			}
+		}
+		for key, from := range ends {
+			to := begins[key]
+			if only && (len(from) > 1 || len(to) > 1) {
+				continue
+			}
+			for i := range min(len(from), len(to)) {
+				out[from[i]], taken[to[i]] = to[i], true
+			}
+		}
+	}
+	match(false, (*wanted).target)
+	match(true, func(g *wanted) string {
+		return fmt.Sprintf("%q %q %t %q %v", g.subject.Office, g.subject.Role, g.subject.Everyone, g.channel, g.facts())
+	})
+	return out
+}
+
+// grants revokes those that are in force and not in the document, and notes those that are to be made.
 func (d *differ) grants(all []*wanted) {
 	var gone []*wanted
 	in := map[string]bool{}
@@ -58,24 +91,23 @@ func (d *differ) grants(all []*wanted) {
 			gone = append(gone, g)
 		}
 	}
-	come := map[string][]*wanted{}
 	for _, g := range all {
 		if !have[g.key()+"\x00"+g.protocol] {
 			d.added = append(d.added, g)
-			come[g.target()] = append(come[g.target()], g)
 		}
 	}
 	became := map[*wanted]bool{}
 	ended := map[string][]*wanted{}
+	next := pair(gone, d.added)
 	for _, g := range gone {
-		if next := come[g.target()]; len(next) > 0 {
-			come[g.target()], became[next[0]] = next[1:], true
-			d.differs("~", "grant", g.id.String(), g.line()+"  "+g.facts().changes(next[0].facts()))
-			ended["changed in "+d.File] = append(ended["changed in "+d.File], g)
-			continue
+		reason := "not in " + d.File
+		if to := next[g]; to != nil {
+			reason, became[to] = "changed in "+d.File, true
+			d.differs("~", "grant", g.id.String(), g.become(to))
+		} else {
+			d.differs("-", "grant", g.id.String(), g.line()+"  "+g.facts().brief())
 		}
-		d.differs("-", "grant", g.id.String(), g.line()+"  "+g.facts().brief())
-		ended["not in "+d.File] = append(ended["not in "+d.File], g)
+		ended[reason] = append(ended[reason], g)
 	}
 	for _, g := range d.added {
 		if !became[g] {
@@ -84,8 +116,9 @@ func (d *differ) grants(all []*wanted) {
 	}
 	for _, g := range d.now.past { // they open nothing, but would keep their service as it is
 		if is, ok := d.rules.Service(g.Service); ok && !is.Builtin {
-			if next, stays := d.next.Services[ID(g.Service)]; !stays || cmp.Or(next.Channel, policy.Web) != is.Channel {
-				ended["past, and its service changed in "+d.File] = append(ended["past, and its service changed in "+d.File], &wanted{subject: g.Subject, id: g.ID})
+			reason := "past, and its service changed in " + d.File
+			if will, stays := d.next.Services[ID(g.Service)]; !stays || cmp.Or(will.Channel, policy.Web) != is.Channel {
+				ended[reason] = append(ended[reason], &wanted{subject: g.Subject, id: g.ID})
 			}
 		}
 	}
@@ -238,7 +271,7 @@ func (d *differ) letters(grants []*wanted) error {
 		switch {
 		case q == nil && strings.TrimSpace(g.letter.Reason) == "":
 			d.problem(g.path+".request", "write them out: request: {protocol: "+g.protocol+", date: DAY, reason: …}", "the request %s has no reasons (Art. 5 and 7)", g.protocol)
-		case q != nil && !g.Request.alone():
+		case q != nil && full[g.protocol] == g: // the others say the same
 			d.unchanged(g, q)
 		}
 	}
