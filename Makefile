@@ -37,7 +37,8 @@ lint: ## vet and lint
 	$(GO) vet ./... && $(GO) vet -tags e2e ./cmd/usciere/e2e/... ./resolver/upstream
 	$(GO) tool -modfile=.ci/tools/go.mod golangci-lint run
 
-generate: build ## write the generated parts of README.md
+generate: build ## write the generated parts of README.md and the schema of town.yaml
 	$(GO) test ./cmd/usciere -run TestREADMEReference -update
+	$(GO) test ./cmd/usciere/townfile -run TestTheSchema -update
 
 check: lint race e2e ## everything that CI checks, but the fuzzing

@@ -10,7 +10,7 @@ func TestTheCatalogIsWellFormed(t *testing.T) {
 	ids := make([]string, 0, len(catalog()))
 	for _, sv := range catalog() {
 		ids = append(ids, sv.ID)
-		if err := checkID("a service", sv.ID); err != nil || sv.Title == "" || !sv.Builtin || len(sv.Rules) == 0 {
+		if err := CheckID("a service", sv.ID); err != nil || sv.Title == "" || !sv.Builtin || len(sv.Rules) == 0 {
 			t.Errorf("%s: %v, title %q, %d rules", sv.ID, err, sv.Title, len(sv.Rules))
 		}
 		seen := map[Rule]bool{}

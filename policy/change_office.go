@@ -20,7 +20,7 @@ type AddOffice struct {
 func (AddOffice) Kind() string { return "office.add" }
 
 func (c AddOffice) apply(e *edit) (made, error) {
-	if err := checkID("an office", c.ID); err != nil {
+	if err := CheckID("an office", c.ID); err != nil {
 		return made{}, err
 	}
 	if old, ok := e.Office(c.ID); ok {

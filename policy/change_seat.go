@@ -28,26 +28,14 @@ type Seated struct {
 }
 
 func (c AddSeat) apply(e *edit) (made, error) {
-	if err := checkID("a seat", c.ID); err != nil {
+	if err := CheckID("a seat", c.ID); err != nil {
 		return made{}, err
 	}
 	if _, ok := e.Seat(c.ID); ok {
 		return made{}, conflict("to give it to somebody else: `usciere seat assign "+c.ID+"`", "seat %s is there already", c.ID)
 	}
-	if _, err := e.officeOf(c.Office); err != nil {
-		return made{}, err
-	}
 	s := Seat{ID: c.ID, Name: strings.TrimSpace(c.Name), Office: c.Office, Role: c.Role, Mailbox: c.Mailbox}
-	if s.Role == "" {
-		s.Role = Manager
-	}
-	if s.Role == Server {
-		return made{}, invalid("enter the machine with `usciere host add ADDR --role server`", "a seat is held by a person: it cannot be a server")
-	}
-	if err := checkText("the name", s.Name, 200); err != nil {
-		return made{}, err
-	}
-	if err := checkMailbox(s.Mailbox); err != nil {
+	if err := e.checkSeat(&s); err != nil {
 		return made{}, err
 	}
 	if err := e.checkDay(&c.From); err != nil {

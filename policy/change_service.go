@@ -22,7 +22,7 @@ func (AddService) Kind() string { return "service.add" }
 const maxServiceRules = 10_000
 
 func (c AddService) apply(e *edit) (made, error) {
-	if err := checkID("a service", c.ID); err != nil {
+	if err := CheckID("a service", c.ID); err != nil {
 		return made{}, err
 	}
 	old, exists := e.Service(c.ID)

@@ -20,6 +20,15 @@ type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	// Problems are what is wrong with something that was given whole, each with its place.
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// Problem is one thing that is wrong, or worth a warning, in a document.
+type Problem struct {
+	Path    string `json:"path"` // such as grants[3].until
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
 }
 
 func (e *Error) Error() string {
@@ -40,6 +49,17 @@ func notFound(hint, format string, args ...any) *Error {
 func conflict(hint, format string, args ...any) *Error {
 	return refuse(Conflict, hint, format, args...)
 }
+
+// ChangeError is why one of several changes was not made; it wraps what its Change said.
+type ChangeError struct {
+	Index int // of the change, from 0
+	Err   error
+}
+
+func (e *ChangeError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the change said.
+func (e *ChangeError) Unwrap() error { return e.Err }
 
 // IsCode says whether err is, or wraps, a refusal with this code.
 func IsCode(err error, code Code) bool {

@@ -58,17 +58,37 @@ func (l *Live) Reload(town Town) error {
 // Apply makes changes, all or none: each is checked, the store and the journal are written in one transaction, and the new
 // rules are in force when it returns. A refusal is an *Error, and the old rules stay. It returns what each change made.
 func (l *Live) Apply(who Actor, changes ...Change) ([]any, error) {
+	return l.ApplyBatch(who, Batch{Changes: changes})
+}
+
+// Batch is changes that are made together, all or none.
+type Batch struct {
+	Changes []Change
+	Base    uint64 // version of the rules that they are based on; zero asks for no check
+	Try     bool   // only see whether they would be accepted
+}
+
+// errTried ends the transaction of changes that were only tried.
+var errTried = errors.New("tried")
+
+// ApplyBatch is Apply for changes that were worked out from the rules at a version: when these have moved on, they are
+// refused as a conflict. What a single change is refused for comes in a *ChangeError.
+func (l *Live) ApplyBatch(who Actor, b Batch) ([]any, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var next *Snapshot
-	results := make([]any, 0, len(changes))
+	results := make([]any, 0, len(b.Changes))
 	err := l.store.Update(func(tx Tx) error {
+		if v := tx.Version(); b.Base != 0 && b.Base != v {
+			return conflict("look at the difference again, and repeat it if it is still wanted",
+				"the rules were changed meanwhile: they are at version %d, this was based on version %d", v, b.Base)
+		}
 		e := &edit{Snapshot: l.current.Load().fork(), tx: tx, now: l.now().UTC(), who: who}
-		for _, c := range changes {
+		for i, c := range b.Changes {
 			e.version = tx.Version() + 1
 			made, err := c.apply(e)
 			if err != nil {
-				return err
+				return &ChangeError{i, err}
 			}
 			entry := Entry{Time: e.now, Actor: who, Kind: c.Kind(), Office: made.office, Request: made.request, Body: made.body}
 			if err := tx.Journal(entry); err != nil {
@@ -76,10 +96,16 @@ func (l *Live) Apply(who Actor, changes ...Change) ([]any, error) {
 			}
 			results = append(results, made.body)
 		}
+		if b.Try {
+			return errTried
+		}
 		next = e.Snapshot
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errTried):
+		return results, nil
+	case err != nil:
 		return nil, err
 	}
 	l.current.Store(next)
@@ -216,6 +242,9 @@ func eachRecord[R any](tx Tx, t Table, do func(*R) error) error {
 
 // Records reads grants and requests as they are written.
 type Records struct{ tx Tx }
+
+// Version is the version of the rules that the records are of.
+func (r Records) Version() uint64 { return r.tx.Version() }
 
 // Grant is the grant of that number, revoked or not.
 func (r Records) Grant(id GrantID) (*Grant, error) {

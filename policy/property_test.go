@@ -46,7 +46,7 @@ var (
 // someChange draws a change that may well be refused.
 func someChange(t *rapid.T, store *memStore) Change {
 	optional := func(g *rapid.Generator[netip.Addr]) []netip.Addr { return rapid.SliceOfN(g, 0, 2).Draw(t, "hosts") }
-	switch rapid.SampledFrom(strings.Fields("office network -network host -host seat assign -seat -office service -service grant grant grant grant revoke")).Draw(t, "change") {
+	switch rapid.SampledFrom(strings.Fields("office network -network host -host seat assign set-seat set-host -seat -office service -service grant grant grant grant revoke")).Draw(t, "change") {
 	case "office":
 		return AddOffice{ID: someIDs.Draw(t, "id"), Name: "x", Networks: rapid.SliceOfN(someNets, 0, 2).Draw(t, "networks")}
 	case "network":
@@ -70,6 +70,21 @@ func someChange(t *rapid.T, store *memStore) Change {
 		return AddSeat{ID: someSeats.Draw(t, "id"), Office: someIDs.Draw(t, "office"), Role: role, Holder: "h", From: someDays.Draw(t, "from"), Hosts: optional(someAddrs)}
 	case "assign":
 		return AssignSeat{Seat: someSeats.Draw(t, "seat"), Holder: "k", From: someDays.Draw(t, "from"), Hosts: optional(someAddrs)}
+	case "set-seat":
+		c := SetSeat{ID: someSeats.Draw(t, "id"), Office: someIDs.Draw(t, "office"), Role: rapid.SampledFrom([]Role{"", ElectedOfficial, Employee}).Draw(t, "role")}
+		for range rapid.IntRange(0, 2).Draw(t, "holders") {
+			c.Holders = append(c.Holders, Holder{Name: "h", From: someDays.Draw(t, "from"), Until: rapid.SampledFrom([]Moment{"", "2026-03-02"}).Draw(t, "until")})
+		}
+		return c
+	case "set-host":
+		h := SetHost{Addr: someAddrs.Draw(t, "addr"), Role: rapid.SampledFrom([]Role{"", Employee, Server}).Draw(t, "role")}
+		if rapid.Bool().Draw(t, "in an office") {
+			h.Office = someIDs.Draw(t, "office")
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "bindings") {
+			h.Seats = append(h.Seats, Binding{someSeats.Draw(t, "seat"), someDays.Draw(t, "from"), rapid.SampledFrom([]Moment{"", "2026-03-02"}).Draw(t, "until")})
+		}
+		return h
 	case "-seat":
 		return RemoveSeat{Seat: someSeats.Draw(t, "seat")}
 	case "-office":

@@ -309,8 +309,8 @@ var (
 	mailboxPattern  = regexp.MustCompile(`^[^\s@<>"]{1,64}@[^\s@<>"]{1,190}$`)
 )
 
-// checkID refuses what is no id of an office, seat or service.
-func checkID(what, id string) error {
+// CheckID refuses what is no id of an office, seat or service; what says of which.
+func CheckID(what, id string) error {
 	if len(id) > 63 || !idPattern.MatchString(id) {
 		return invalid("an id has lower-case letters, digits and single hyphens: anagrafe, polizia-locale", "%q is no id of %s", shorten(id), what)
 	}
@@ -330,8 +330,11 @@ func checkText(what, text string, max int) error {
 	return nil
 }
 
+// IsMailbox says whether the text is a mail address.
+func IsMailbox(text string) bool { return mailboxPattern.MatchString(text) }
+
 func checkMailbox(mailbox string) error {
-	if mailbox != "" && !mailboxPattern.MatchString(mailbox) {
+	if mailbox != "" && !IsMailbox(mailbox) {
 		return invalid("give the office's own mailbox, such as anagrafe@comune.example.it", "%q is no mail address", shorten(mailbox))
 	}
 	return nil

@@ -24,8 +24,15 @@ var allowances = []struct {
 	why string
 }{
 	{"cmd/usciere", []string{"..."}, "it wires everything"},
-	{"cmd/usciere/settings", []string{"github.com/goccy/go-yaml/..."},
+	{"cmd/usciere/plainyaml", []string{"github.com/goccy/go-yaml/..."},
+		"it reads text by hand of any kind, and knows none"},
+	{"cmd/usciere/settings", []string{"github.com/goccy/go-yaml/...", "module/cmd/usciere/plainyaml"},
 		"the settings file is read before anything exists that it could set"},
+
+	{"cmd/usciere/townfile", []string{"github.com/goccy/go-yaml/...", "module/cmd/usciere/plainyaml", "module/policy", "module/policy/town"},
+		"it reads and writes one file, and asks no daemon"},
+	{"cmd/usciere/ipa", []string{"module/policy", "module/policy/town", "golang.org/x/text/unicode/norm"},
+		"it turns rows of a data set into offices of a document"},
 
 	{"policy", []string{"golang.org/x/net/idna", "golang.org/x/net/publicsuffix", "github.com/gaissmai/bart/..."},
 		"the rules are pure: they know neither packets nor files nor sockets"},
@@ -34,6 +41,7 @@ var allowances = []struct {
 		"the store keeps what the policy declares and knows nothing of queries"},
 	{"policy/request", []string{"module/policy", "module/policy/journal"},
 		"requests are rules of the office, not of the store or the socket"},
+	{"policy/town", []string{"module/policy"}, "the whole policy as one document, compared with the rules; pure as they are"},
 	{"policy/letter", []string{"module/policy", "module/policy/request", "github.com/wneessen/go-mail/..."},
 		"letters are written from requests, wherever these are kept"},
 	{"policy/lease", []string{"module/policy"}, "leases only say who a client is"},

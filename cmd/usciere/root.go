@@ -30,6 +30,7 @@ func rootCommand() *cobra.Command {
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
 		allowCommand(), grantCommand(), explainCommand(),
+		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
 		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), backupCommand(), versionCommand(),
 	)
 	markFailures(root)
@@ -76,6 +77,9 @@ func report(w io.Writer, err error) int {
 	var refusal *policy.Error
 	if errors.As(err, &refusal) {
 		message, hint = refusal.Message, refusal.Hint
+		for _, p := range refusal.Problems {
+			hint += "\n" + p.Path + ": " + p.Message
+		}
 	} else {
 		message, hint, _ = strings.Cut(message, "\n")
 	}
@@ -118,6 +122,7 @@ type session struct {
 	*admin.Client
 	ctx context.Context
 	screen
+	status status
 	asJSON bool
 }
 
@@ -133,7 +138,7 @@ func online(c *cobra.Command, run func(s *session, args []string) error) *cobra.
 		}
 		client := admin.Dial(socketOf(c))
 		defer client.Close()
-		return run(&session{client, c.Context(), screen{c.OutOrStdout()}, output == "json"}, args)
+		return run(&session{client, c.Context(), screen{c.OutOrStdout()}, newStatus(), output == "json"}, args)
 	}
 	return c
 }

@@ -72,7 +72,6 @@ func (c *Client) pour(ctx context.Context, path string, w io.Writer) (int64, err
 }
 
 func (c *Client) do(ctx context.Context, method, path string, params url.Values, content any) (*http.Response, error) {
-	target := url.URL{Scheme: "http", Host: "usciere", Path: path, RawQuery: params.Encode()}
 	var body io.Reader
 	if content != nil {
 		text, err := json.Marshal(content)
@@ -81,11 +80,17 @@ func (c *Client) do(ctx context.Context, method, path string, params url.Values,
 		}
 		body = bytes.NewReader(text)
 	}
+	return c.send(ctx, method, path, params, body)
+}
+
+// send gives a command; body is its content as JSON, if it carries any.
+func (c *Client) send(ctx context.Context, method, path string, params url.Values, body io.Reader) (*http.Response, error) {
+	target := url.URL{Scheme: "http", Host: "usciere", Path: path, RawQuery: params.Encode()}
 	r, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		return nil, fmt.Errorf("make the command: %w", err)
 	}
-	if content != nil {
+	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	reply, err := c.http.Do(r)

@@ -10,6 +10,7 @@ import (
 
 	"usciere/policy"
 	"usciere/policy/journal"
+	"usciere/policy/town"
 )
 
 // everyCommand is a call of each route's method that succeeds on the town of open, in an order in which all do.
@@ -75,6 +76,10 @@ var everyCommand = []struct {
 	{"/v1/grant/show", func(ctx context.Context, c *Client) (any, error) { return c.Grant(ctx, 2) }},
 	{"/v1/grant/revoke", func(ctx context.Context, c *Client) (any, error) {
 		return c.RevokeGrants(ctx, policy.RevokeGrants{Grants: []policy.GrantID{2}})
+	}},
+	{"/v1/town", func(ctx context.Context, c *Client) (any, error) { return c.Town(ctx) }},
+	{"/v1/town/apply", func(ctx context.Context, c *Client) (any, error) {
+		return c.ApplyTown(ctx, TownChange{KeepUnlisted: true, Document: new(town.Document)}, nil)
 	}},
 	{"/v1/explain", func(ctx context.Context, c *Client) (any, error) {
 		return c.Explain(ctx, Question{Office: "tributi", Name: "www.inps.it", Type: "AAAA", At: "2026-03-03T09:30"})

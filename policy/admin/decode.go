@@ -25,19 +25,24 @@ const (
 
 // body reads the JSON object that a command carries. Everything that is not exactly one is refused: another type of
 // content, more than 1 MiB, unknown and repeated fields, anything after the object.
-func body[T any](w http.ResponseWriter, r *http.Request) (v T, err error) {
+func body[T any](w http.ResponseWriter, r *http.Request) (T, error) {
+	return bodyUpTo[T](w, r, maxBody)
+}
+
+// bodyUpTo is body for commands that may carry more, or less; most is in octets.
+func bodyUpTo[T any](w http.ResponseWriter, r *http.Request, most int64) (v T, err error) {
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return v, invalid("send it as application/json (curl --json)", "the content is not marked as JSON")
 	}
 	if r.Header.Get("Content-Encoding") != "" {
 		return v, invalid("send it as it is", "the content is encoded")
 	}
-	tooLong := invalid("split the change into several", fmt.Sprintf("the content is longer than %d octets", maxBody))
-	if r.ContentLength > maxBody {
+	tooLong := invalid("split the change into several", fmt.Sprintf("the content is longer than %d octets", most))
+	if r.ContentLength > most {
 		w.Header().Set("Connection", "close")
 		return v, tooLong
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -92,7 +97,7 @@ func refusalOf(err error) error {
 }
 
 // checkValue refuses what encoding/json lets pass in the next value: keys that stand twice in an object or are written
-// otherwise than the field, and texts that would be slow to read, as names are (IDNA).
+// in capitals, otherwise than the field, and texts that would be slow to read, as names are (IDNA).
 func checkValue(dec *json.Decoder, depth int) error {
 	if depth > maxDepth {
 		return invalid("", "the JSON is nested too deeply")
@@ -116,7 +121,7 @@ func checkValue(dec *json.Decoder, depth int) error {
 			if seen[key] {
 				return invalid("", fmt.Sprintf("field %q stands twice", key))
 			}
-			if strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			if strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789_-.:") != "" {
 				return invalid("", fmt.Sprintf("unknown field %q", key))
 			}
 			seen[key] = true

@@ -100,17 +100,17 @@ func TestParseNamesTheProblemAndItsPlace(t *testing.T) {
 
 		{"a bracket that is not closed", "listen: [", "1:9: not YAML: sequence end token ']' not found"},
 		{"a tab as indentation", "town:\n\tname: x", "2:1: not YAML: found character '\t' that cannot start any token"},
-		{"a second document", "log: {}\n---\ntcp: {}", "3:4: a second document: the settings are one"},
+		{"a second document", "log: {}\n---\ntcp: {}", "3:4: a second document: a file is one"},
 		{"an anchor", "town: &t {name: a}", `1:7: "&": anchors, aliases, tags, merge keys and the like are not used here: write the value itself, in quotes if it is text`},
 		{"an alias", "town: *t", `1:7: "*": anchors, aliases, tags, merge keys and the like are not used here: write the value itself, in quotes if it is text`},
 		{"a tag", "town: !!map {}", `1:7: "!!map": anchors, aliases, tags, merge keys and the like are not used here: write the value itself, in quotes if it is text`},
 		{"text in a block", "sinkhole:\n  contact: |\n    a\n", "2:12: text in block form (|) is not used here: write it in quotes on one line"},
 		{"an address with colons in a flow mapping", "town: {site: [fc00::/7]}", `1:19: a colon inside {…} needs a space after it, or quotes around the whole value, such as "::1"`},
-		{"lists in lists without end", strings.Repeat("[", 1000), "1:13: nested too deep: the settings have at most 12 levels"},
-		{"block lists without end", strings.Repeat("- ", 1000), "1:25: nested too deep: the settings have at most 12 levels"},
-		{"mappings without end", strings.Repeat("a: ", 1000), "1:38: nested too deep: the settings have at most 12 levels"},
+		{"lists in lists without end", strings.Repeat("[", 1000), "1:13: nested too deep: at most 12 levels"},
+		{"block lists without end", strings.Repeat("- ", 1000), "1:25: nested too deep: at most 12 levels"},
+		{"mappings without end", strings.Repeat("a: ", 1000), "1:38: nested too deep: at most 12 levels"},
 		{"keys without end", strings.Repeat("a:\n", 10_001), "10001:2: more than 10000 keys: move large zones into files of their own (zones[].file)"},
-		{"a file that is too large", strings.Repeat("#", maxFile+1), "1:1: larger than 1 MiB: move large zones into files of their own (zones[].file)"},
+		{"a file that is too large", strings.Repeat("#", limits.Octets+1), "1:1: larger than 1 MiB: move large zones into files of their own (zones[].file)"},
 		{"text that is not UTF-8", "log: {}\n# caff\xe8\n", "2:1: not UTF-8 text"},
 	}
 	for _, test := range tests {

@@ -5,41 +5,23 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"usciere/cmd/usciere/plainyaml"
 )
 
-// Problem is one thing wrong with the settings.
-type Problem struct {
-	File         string // as given to Load or Parse; empty when the settings were not read from a file
-	Line, Column int    // from 1; 0 when the settings were not read from a file
-	Text         string // the key and what was expected of it
-}
-
-// Error is file:line:column: and the text.
-func (p Problem) Error() string {
-	if p.Line == 0 {
-		return p.Text
-	}
-	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
-}
+// Problem is one thing wrong with the settings; its file, line and column are
+// empty when the settings were not read from a file.
+type Problem = plainyaml.Problem
 
 // Problems is the error of Load, Parse and Check: everything found, in the
 // order of the file, at most maxProblems.
-type Problems []Problem
-
-// Error has one line a problem.
-func (ps Problems) Error() string {
-	lines := make([]string, len(ps))
-	for i, p := range ps {
-		lines[i] = p.Error()
-	}
-	return strings.Join(lines, "\n")
-}
+type Problems = plainyaml.Problems
 
 // maxProblems fills a screen; a file with more is not a settings file.
 const maxProblems = 20
 
-// position in the file, both from 1.
-type position struct{ line, column int }
+// position in the file.
+type position = plainyaml.Position
 
 // report collects problems while the settings are decoded and checked.
 type report struct {
@@ -50,7 +32,7 @@ type report struct {
 
 // add notes a problem at a position.
 func (r *report) add(at position, format string, args ...any) {
-	r.found = append(r.found, Problem{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
+	r.found = append(r.found, Problem{File: r.file, Line: at.Line, Column: at.Column, Text: fmt.Sprintf(format, args...)})
 }
 
 // key notes a problem with a key, at its value or, when the file does not have

@@ -3,8 +3,9 @@ package settings
 import (
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
+
+	"usciere/cmd/usciere/plainyaml"
 )
 
 // unknownKey says that parent has no such key and which one may be meant: the
@@ -31,49 +32,14 @@ func unknownKey(name string, parent key, known []key) string {
 	return text + "expected one of " + strings.Join(names, ", ")
 }
 
-// nearest is the known key at the least edit distance from name, empty when
-// none is within two edits and less than half of its own length.
+// nearest is the known key whose spelling is near, empty when none is.
 func nearest(name string, known []key) string {
-	best, least := "", 3
-	if len(name) > 40 {
-		return ""
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = k.name
 	}
-	for _, k := range known {
-		d := distance(strings.ToLower(strings.ReplaceAll(name, "-", "_")), k.name)
-		if d < least && d*2 < len(k.name) {
-			best, least = k.name, d
-		}
-	}
-	return best
-}
-
-// distance is the number of octets to insert, remove or replace to turn a into
-// b (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return plainyaml.Nearest(name, names)
 }
 
 // quoteShort quotes text for a message, cut to a length that fits a line.
-func quoteShort(text string) string {
-	const most = 60
-	if runes := []rune(text); len(runes) > most {
-		text = string(runes[:most]) + "…"
-	}
-	return strconv.Quote(text)
-}
+func quoteShort(text string) string { return plainyaml.Quote(text) }

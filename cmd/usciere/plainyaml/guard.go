@@ -1,4 +1,4 @@
-package settings
+package plainyaml
 
 import (
 	"regexp"
@@ -8,30 +8,26 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-const (
-	// maxDepth of mappings and lists inside each other. The deepest key,
-	// zones[].offices[].from, is at five; the parser's memory grows with the
-	// square of the depth.
-	maxDepth = 12
-	// maxKeys in the file; the parser's time grows with the square of a
-	// mapping's keys.
-	maxKeys = 10_000
-)
+// guard looks at a text before anything is built from it.
+type guard struct {
+	Limits
+	report Report
+}
 
 // blockText finds the head of a block scalar (YAML 1.2 §8.1), alone at the end
 // of a line.
 var blockText = regexp.MustCompile(`(?:^|[\s\[\]{},:"'?-])([|>])[-+0-9]*[ \t]*(?:#.*)?$`)
 
 // shortText refuses what is not UTF-8, and block scalars before the lexer meets
-// them: no setting needs more than a line, and the lexer's time grows with the
+// them: nothing here needs more than a line, and the lexer's time grows with the
 // square of their length.
-func (r *report) shortText(text string) bool {
+func (g guard) shortText(text string) bool {
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
 		line = strings.TrimRight(line, "\r\n")
 		if !utf8.ValidString(line) {
-			r.add(position{n, 1}, "not UTF-8 text")
+			g.report(Position{n, 1}, "not UTF-8 text")
 			return false
 		}
 		if strings.HasPrefix(strings.TrimSpace(line), "#") {
@@ -39,23 +35,23 @@ func (r *report) shortText(text string) bool {
 		}
 		if m := blockText.FindStringSubmatchIndex(line); m != nil {
 			column := utf8.RuneCountInString(line[:m[2]]) + 1
-			r.add(position{n, column}, "text in block form (%s) is not used here: write it in quotes on one line", line[m[2]:m[3]])
+			g.report(Position{n, column}, "text in block form (%s) is not used here: write it in quotes on one line", line[m[2]:m[3]])
 			return false
 		}
 	}
 	return true
 }
 
-// plain refuses, before anything is built from them, the tokens that settings
-// do without (anchors, aliases, tags, merge keys) and nesting beyond maxDepth.
-func (r *report) plain(tokens token.Tokens) bool {
+// plain refuses, before anything is built from them, the tokens that plain files
+// do without (anchors, aliases, tags, merge keys) and nesting beyond the limit.
+func (g guard) plain(tokens token.Tokens) bool {
 	var blocks []int // columns of the block mappings and lists open here
 	flows, keys := 0, 0
 	for i, tk := range tokens {
 		switch tk.Type {
 		case token.AnchorType, token.AliasType, token.TagType, token.MergeKeyType, token.MappingKeyType, token.DirectiveType,
 			token.LiteralType, token.FoldedType:
-			r.add(positionOf(tk), "%q: anchors, aliases, tags, merge keys and the like are not used here: write the value itself, in quotes if it is text", tk.Value)
+			g.report(positionOf(tk), "%q: anchors, aliases, tags, merge keys and the like are not used here: write the value itself, in quotes if it is text", tk.Value)
 			return false
 		case token.MappingStartType, token.SequenceStartType:
 			flows++
@@ -64,7 +60,7 @@ func (r *report) plain(tokens token.Tokens) bool {
 		case token.SequenceEntryType:
 			blocks = enter(blocks, tk.Position.Column)
 			if next := tk.Next; next != nil && next.Type == tk.Type && next.Position.Column <= tk.Position.Column {
-				r.add(positionOf(tk), "an empty list element") // the parser's time grows with the square of their number
+				g.report(positionOf(tk), "an empty list element") // the parser's time grows with the square of their number
 				return false
 			}
 		case token.MappingValueType:
@@ -73,16 +69,16 @@ func (r *report) plain(tokens token.Tokens) bool {
 				blocks = enter(blocks, tokens[i-1].Position.Column)
 			}
 			if flows > 0 && tight(tk) {
-				r.add(positionOf(tk), "a colon inside {…} needs a space after it, or quotes around the whole value, such as \"::1\"")
+				g.report(positionOf(tk), "a colon inside {…} needs a space after it, or quotes around the whole value, such as \"::1\"")
 				return false
 			}
 		}
-		if keys > maxKeys {
-			r.add(positionOf(tk), "more than %d keys: move large zones into files of their own (zones[].file)", maxKeys)
+		if keys > g.Keys {
+			g.report(positionOf(tk), "more than %d keys: %s", g.Keys, g.Advice)
 			return false
 		}
-		if len(blocks)+flows > maxDepth {
-			r.add(positionOf(tk), "nested too deep: the settings have at most %d levels", maxDepth)
+		if len(blocks)+flows > g.Depth {
+			g.report(positionOf(tk), "nested too deep: at most %d levels", g.Depth)
 			return false
 		}
 	}
