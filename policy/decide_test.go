@@ -218,12 +218,13 @@ func TestTheVerdictNamesTheMostSpecificRule(t *testing.T) {
 	if v, _ := town.decide("10.20.2.5", "www.b.example.it"); v.Grant != first.ID {
 		t.Errorf("of two alike the older is named: %s, want %s", v.Grant, first.ID)
 	}
-	v, n := town.decide("10.20.1.5", "autodiscover.sub.example.it")
+	v, _ := town.decide("10.20.1.5", "autodiscover.sub.example.it")
 	if v.Reason != NoGrant {
 		t.Fatal("the web opened a mail name")
 	}
 	town.allow("anagrafe", ".sub.example.it", mail)
-	if v, n = town.decide("10.20.1.5", "autodiscover.sub.example.it"); v.Rule([]byte(n)).String() != ".sub.example.it" {
+	v, n := town.decide("10.20.1.5", "autodiscover.sub.example.it")
+	if v.Rule([]byte(n)).String() != ".sub.example.it" {
 		t.Errorf("the mail domain's rule is named %s", v.Rule([]byte(n)))
 	}
 }

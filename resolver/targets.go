@@ -18,7 +18,7 @@ import (
 type targets struct {
 	mu    sync.RWMutex
 	known map[string]map[policy.Name][]target // office id → a host, or a name above one → what leads there
-	heard map[lesson]time.Time              // when a reply was last learnt from
+	heard map[lesson]time.Time                // when a reply was last learnt from
 }
 
 // lesson is a question whose reply an office learnt from.

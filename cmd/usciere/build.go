@@ -43,11 +43,20 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		Security:  securityOf(s.Security, d.lists),
 		Identity:  identityOf(s.Identity),
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
-		Upstream:  newGroup("upstream", servers, s.Upstream.Strategy, s.Upstream),
 	}
+	outside := groupConfig("upstream", servers, s.Upstream.Strategy, s.Upstream)
+	outside.Outside = true
+	for i, text := range s.Upstream.Private {
+		name, err := policy.ParseName(text)
+		if err != nil {
+			return resolver.Setup{}, nil, fmt.Errorf("upstream.private[%d]: %w", i, err)
+		}
+		outside.Private = append(outside.Private, string(name))
+	}
+	out.Upstream = upstream.New(outside)
 	all := groups{out.Upstream}
 	for i, f := range s.Forwards {
-		forward := resolver.Forward{Group: newGroup("forward "+f.Zones[0], f.Servers, f.Strategy, s.Upstream)}
+		forward := resolver.Forward{Group: upstream.New(groupConfig("forward "+f.Zones[0], f.Servers, f.Strategy, s.Upstream))}
 		all = append(all, forward.Group)
 		for _, text := range f.Zones {
 			name, err := policy.ParseName(text)
@@ -62,11 +71,11 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	return out, all, nil
 }
 
-func newGroup(name string, servers []netip.AddrPort, strategy string, s settings.Upstream) *upstream.Group {
-	return upstream.New(upstream.Config{
+func groupConfig(name string, servers []netip.AddrPort, strategy string, s settings.Upstream) upstream.Config {
+	return upstream.Config{
 		Name: name, Servers: servers, Strategy: upstream.Strategy(strategy), Trusted: s.Trusted, TryTimeout: s.TryTimeout, Timeout: s.Timeout,
 		MaxInFlight: s.InFlight, RandomCase: s.RandomCase, SameCase: s.SameCase,
-	})
+	}
 }
 
 // upstreams are the servers to ask: those of the settings, the demo's, or the machine's; never this daemon itself.

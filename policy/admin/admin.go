@@ -77,7 +77,7 @@ type Server struct {
 	http        *http.Server
 	admission   admission
 	refusals    throttle // logged
-	owner       uint32 // the user that the daemon runs as
+	owner       uint32   // the user that the daemon runs as
 	credentials func(*net.UnixConn) (credentials, error)
 	gidOf       func(group string) (uint32, bool)
 }

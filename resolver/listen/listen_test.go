@@ -278,7 +278,7 @@ func TestAClientWithItsShareOfPendingRequestsLeavesTheRestToOthers(t *testing.T)
 }
 
 func TestAConnectionThatIsNotWantedIsClosedAtOnce(t *testing.T) {
-	s := start(t, Config{Admit: func(a netip.Addr) bool { return a != netip.MustParseAddr("127.0.0.8") }}, handlerFunc(echo))
+	s := start(t, Config{Admit: func(a netip.Addr) bool { return a != netip.MustParseAddr("127.0.0.8") }}, echo)
 	stranger := dial(t, "tcp", "127.0.0.8", s.Addrs()[0])
 	if _, err := io.ReadAll(stranger); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Error(err)

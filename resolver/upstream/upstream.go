@@ -32,6 +32,8 @@ type Config struct {
 	TryTimeout  time.Duration    // how long one server may take; 0 is DefaultTryTimeout
 	Timeout     time.Duration    // how long a question may take in all; 0 is DefaultTimeout
 	MaxInFlight int              // questions under way at once; 0 is DefaultMaxInFlight
+	Outside     bool             // the servers speak for the world outside: private addresses in their answers are dropped (S6),
+	Private     []string         // but for these domains, in canonical wire form, and all below
 	RandomCase  bool             // random letter case in the query's name, which the reply must repeat (0x20)
 	SameCase    []netip.AddrPort // servers that RandomCase leaves out
 	Now         func() time.Time // the clock that what is known of a server ages by; nil is time.Now
