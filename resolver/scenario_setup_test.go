@@ -54,7 +54,27 @@ var keys = map[string]func(s *sayings, values []string) error{
 	"cache.min_ttl":      func(s *sayings, values []string) error { return set(&s.cache.MinTTL, values, seconds) },
 	"cache.max_ttl":      func(s *sayings, values []string) error { return set(&s.cache.MaxTTL, values, seconds) },
 	"cache.negative_ttl": func(s *sayings, values []string) error { return set(&s.cache.NegativeMax, values, seconds) },
-	"cache.client_ttl":   func(s *sayings, values []string) error { return set(&s.cache.ClientTTL, values, seconds) },
+	"cache.stale_max":    func(s *sayings, values []string) error { return set(&s.cache.StaleMax, values, seconds) },
+	"cache.failure_min":  func(s *sayings, values []string) error { return set(&s.cache.FailureMin, values, seconds) },
+	"cache.failure_max":  func(s *sayings, values []string) error { return set(&s.cache.FailureMax, values, seconds) },
+	"cache.prefetch":     func(s *sayings, values []string) error { return set(&s.cache.Prefetch, values, strconv.ParseBool) },
+	"upstream.strategy": func(s *sayings, values []string) error {
+		s.upstream.Strategy = upstream.Strategy(values[0])
+		return nil
+	},
+	"upstream.private": func(s *sayings, values []string) error {
+		s.upstream.Outside = true // as the daemon has it; it is said here, since a scenario's servers may have any addresses
+		s.upstream.Private = nil
+		for _, text := range values {
+			name, err := policy.ParseName(text)
+			if err != nil {
+				return err
+			}
+			s.upstream.Private = append(s.upstream.Private, string(name))
+		}
+		return nil
+	},
+	"cache.client_ttl": func(s *sayings, values []string) error { return set(&s.cache.ClientTTL, values, seconds) },
 }
 
 func set[T any](field *T, values []string, parse func(string) (T, error)) (err error) {

@@ -173,13 +173,14 @@ func (s *scene) groups() (all *upstream.Group, forwards []Forward) {
 			servers = append(servers, a.Addr)
 			continue
 		}
-		forwards = append(forwards, Forward{Zones: a.zones, Group: s.newGroup(a.name, a.Addr)})
+		forwards = append(forwards, Forward{Zones: a.zones, Group: s.newGroup(a.name, false, a.Addr)})
 	}
-	return s.newGroup("upstream", servers...), forwards
+	return s.newGroup("upstream", s.said.upstream.Outside, servers...), forwards
 }
 
-func (s *scene) newGroup(name string, servers ...netip.AddrPort) *upstream.Group {
+func (s *scene) newGroup(name string, outside bool, servers ...netip.AddrPort) *upstream.Group {
 	cfg := s.said.upstream
+	cfg.Outside = outside
 	cfg.Name, cfg.Servers, cfg.Now = name, servers, s.clock.Now
 	g := upstream.New(cfg)
 	s.Cleanup(g.Close)
