@@ -162,7 +162,7 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	}
 	d.dns, err = listen.Open(listen.Config{
 		Addrs: s.Listen, MaxTCP: s.TCP.Connections, MaxTCPPerClient: s.TCP.PerClient, Idle: s.TCP.Idle, Log: d.log,
-		Admit: func(client netip.Addr) bool { return d.rules.Snapshot().Inside(client) },
+		Guest: func(client netip.Addr) bool { return !d.rules.Snapshot().Inside(client) },
 	})
 	if err != nil {
 		return nil, err

@@ -31,8 +31,9 @@ type Config struct {
 	MaxTCP, MaxTCPPerClient int
 	// MaxPendingPerConn bounds the detached requests of one TCP connection, which is not read while it is reached; default 100.
 	MaxPendingPerConn int
-	// Admit says whether a TCP connection from an address is wanted at all; one that is not is closed at once. nil: all are.
-	Admit func(netip.Addr) bool
+	// Guest says whether an address is a stranger's: its TCP connections have one question, [guestTime], and [maxGuests]
+	// places in all, so that strangers take none from the others. nil: nobody is.
+	Guest func(netip.Addr) bool
 	// MaxPendingPerClient bounds the detached requests of one source address; beyond it [Request.Detach] fails; default 200.
 	MaxPendingPerClient int
 	// MaxPending bounds the detached requests in all; beyond it [Request.Detach] fails; default 10,000.
@@ -103,6 +104,7 @@ type Server struct {
 	serving   bool
 	conns     map[*tcpConn]struct{}
 	perClient map[netip.Addr]int
+	guests    int
 
 	held struct { // pending requests by client
 		sync.Mutex

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -277,15 +276,24 @@ func TestAClientWithItsShareOfPendingRequestsLeavesTheRestToOthers(t *testing.T)
 	(<-pending).Drop()
 }
 
-func TestAConnectionThatIsNotWantedIsClosedAtOnce(t *testing.T) {
-	s := start(t, Config{Admit: func(a netip.Addr) bool { return a != netip.MustParseAddr("127.0.0.8") }}, echo)
-	stranger := dial(t, "tcp", "127.0.0.8", s.Addrs()[0])
-	if _, err := io.ReadAll(stranger); err != nil && !errors.Is(err, syscall.ECONNRESET) {
-		t.Error(err)
+func TestStrangersHaveOneQuestionAndFewPlaces(t *testing.T) {
+	stranger := netip.MustParseAddr("127.0.0.8")
+	s := start(t, Config{Guest: func(a netip.Addr) bool { return a == stranger }}, echo)
+	c := dial(t, "tcp", "127.0.0.8", s.Addrs()[0])
+	c.Write(append(framed(message("one")), framed(message("two"))...))
+	if got := receive(t, c); !bytes.Equal(got, message("one")) {
+		t.Errorf("got %q", got)
 	}
-	c := dial(t, "tcp", "127.0.0.9", s.Addrs()[0])
-	c.Write(framed(message("x")))
-	if got := receive(t, c); !bytes.Equal(got, message("x")) {
+	if rest, _ := io.ReadAll(c); len(rest) > 0 {
+		t.Errorf("a second question was answered: %q", rest)
+	}
+	for range maxGuests + 5 {
+		dial(t, "tcp", "127.0.0.8", s.Addrs()[0])
+	}
+	eventually(t, "the last five are refused", func() bool { return s.Stats().TCPRefused >= 5 })
+	inside := dial(t, "tcp", "127.0.0.9", s.Addrs()[0])
+	inside.Write(framed(message("x")))
+	if got := receive(t, inside); !bytes.Equal(got, message("x")) {
 		t.Errorf("got %q", got)
 	}
 }

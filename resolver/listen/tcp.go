@@ -25,12 +25,18 @@ const (
 
 var errShortMessage = errors.New("message shorter than a DNS header")
 
+const (
+	maxGuests = 20 // connections of strangers at once
+	guestTime = time.Second
+)
+
 // tcpConn is one client connection. One goroutine reads it and serves; a second, started when first needed, writes the replies to
 // detached requests in the order they come (RFC 7766 §6.2.1.1).
 type tcpConn struct {
 	server *Server
 	conn   net.Conn
 	client netip.Addr
+	guest  bool // has one question
 	in     *bufio.Reader
 	packet []byte // reused between messages
 	req    Request
@@ -67,16 +73,16 @@ func (s *Server) admit(c *tcpConn, h Handler) bool {
 	if s.stopping() {
 		return false
 	}
-	if s.cfg.Admit != nil && !s.cfg.Admit(c.client) {
-		s.tcpRefused.Add(1)
-		return false
-	}
-	if len(s.conns) >= s.cfg.MaxTCP || s.perClient[c.client] >= s.cfg.MaxTCPPerClient {
+	c.guest = s.cfg.Guest != nil && s.cfg.Guest(c.client)
+	if c.guest && s.guests >= maxGuests || len(s.conns) >= s.cfg.MaxTCP || s.perClient[c.client] >= s.cfg.MaxTCPPerClient {
 		s.tcpRefused.Add(1)
 		return false
 	}
 	s.conns[c] = struct{}{}
 	s.perClient[c.client]++
+	if c.guest {
+		s.guests++
+	}
 	s.workers.Go(func() {
 		defer s.discharge(c)
 		c.serve(h)
@@ -89,6 +95,9 @@ func (s *Server) discharge(c *tcpConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	if c.guest {
+		s.guests--
+	}
 	if s.perClient[c.client]--; s.perClient[c.client] == 0 {
 		delete(s.perClient, c.client)
 	}
@@ -130,6 +139,9 @@ func (c *tcpConn) serve(h Handler) {
 		if r.detached == nil {
 			c.releaseSlot()
 		}
+		if c.guest {
+			break
+		}
 	}
 	for range cap(c.slots) {
 		if !c.takeSlot() {
@@ -168,7 +180,11 @@ func (c *tcpConn) readMessage() ([]byte, error) {
 
 // touch starts the idle time anew. A server that stops meanwhile has the last word.
 func (c *tcpConn) touch() {
-	c.conn.SetReadDeadline(time.Now().Add(c.server.cfg.Idle))
+	idle := c.server.cfg.Idle
+	if c.guest {
+		idle = min(idle, guestTime)
+	}
+	c.conn.SetReadDeadline(time.Now().Add(idle))
 	if c.server.stopping() {
 		c.conn.SetReadDeadline(past)
 	}

@@ -45,7 +45,7 @@ func TestABackupWhileChangesRunIsWholeAndCanBeRestored(t *testing.T) {
 	}
 	fresh := filepath.Join(dir, "fresh")
 	r := offline(t, "restore", file, "--state", fresh)
-	if r.code != 0 || !strings.Contains(r.out, "journal head") {
+	if r.code != 0 || !strings.Contains(r.out, "its journal, head ") {
 		t.Fatalf("restore to a new folder: %s", r)
 	}
 	other := serve(t, setup{args: []string{"--demo"}, state: fresh})
