@@ -11,6 +11,7 @@ import (
 
 	"usciere/policy"
 	"usciere/resolver/answercache"
+	"usciere/resolver/blocklist"
 	"usciere/resolver/dnstest"
 	"usciere/resolver/upstream"
 	"usciere/resolver/zone"
@@ -23,6 +24,8 @@ type sayings struct {
 	upstream upstream.Config
 	cache    answercache.Config
 	zones    []LocalZone
+	identity Identity
+	security []string // names of the list, a line each
 }
 
 func defaultSayings(zone *time.Location) sayings {
@@ -54,6 +57,8 @@ var keys = map[string]func(s *sayings, values []string) error{
 	"cache.min_ttl":      func(s *sayings, values []string) error { return set(&s.cache.MinTTL, values, seconds) },
 	"cache.max_ttl":      func(s *sayings, values []string) error { return set(&s.cache.MaxTTL, values, seconds) },
 	"cache.negative_ttl": func(s *sayings, values []string) error { return set(&s.cache.NegativeMax, values, seconds) },
+	"identity.nsid":      func(s *sayings, values []string) error { s.identity.NSID = values[0]; return nil },
+	"security.list":      func(s *sayings, values []string) error { s.security = values; return nil }, // names instead of a file
 	"cache.stale_max":    func(s *sayings, values []string) error { return set(&s.cache.StaleMax, values, seconds) },
 	"cache.failure_min":  func(s *sayings, values []string) error { return set(&s.cache.FailureMin, values, seconds) },
 	"cache.failure_max":  func(s *sayings, values []string) error { return set(&s.cache.FailureMax, values, seconds) },
@@ -204,5 +209,11 @@ func (s *scene) reload() error {
 
 func (s *scene) makeSetup() Setup {
 	all, forwards := s.groups()
-	return Setup{Upstream: all, Zones: s.said.zones, Forwards: forwards, Sinkhole: s.said.sinkhole, ClientTTL: s.said.cache.ClientTTL}
+	out := Setup{
+		Upstream: all, Zones: s.said.zones, Forwards: forwards, Sinkhole: s.said.sinkhole, ClientTTL: s.said.cache.ClientTTL, Identity: s.said.identity,
+	}
+	if len(s.said.security) > 0 {
+		listed(s.TB, blocklist.New(quiet), strings.Join(s.said.security, "\n")+"\n")(&out)
+	}
+	return out
 }

@@ -17,7 +17,7 @@ import (
 const president = "127.10.2.10"
 
 // listed adds lists to a setup, each the text of a domain list.
-func listed(t *testing.T, lists *blocklist.Lists, texts ...string) func(*Setup) {
+func listed(t testing.TB, lists *blocklist.Lists, texts ...string) func(*Setup) {
 	folder := t.TempDir()
 	var sources []blocklist.Source
 	for _, text := range texts {
