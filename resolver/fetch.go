@@ -143,7 +143,7 @@ func (r *Resolver) finish(q *query, way Route) {
 	if way.Verdict.Reason == policy.Granted && policy.MailHostsOf(q.Name(), policy.Type(q.Type)) {
 		r.targets.learn(&q.client, q.Name(), policy.Type(q.Type), reply, q.at)
 	}
-	r.counters.replies.Add(1)
+	r.count(q).replies.Add(1)
 	q.request.Reply(reply)
 }
 
@@ -153,12 +153,12 @@ func (r *Resolver) fail(q *query, err error) {
 		r.shed(q)
 		return
 	}
-	r.counters.failures.Add(1)
+	r.count(q).failures.Add(1)
 	r.refuse(q, wire.RcodeServFail, edeNoReachable)
 }
 
 func (r *Resolver) shed(q *query) {
-	r.counters.shed.Add(1)
+	r.count(q).shed.Add(1)
 	q.Begin(q.request.Scratch(), &q.Query, wire.RcodeServFail, false)
 	q.EDE(edeOther, "too many questions are under way, try again")
 	r.send(q)

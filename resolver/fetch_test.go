@@ -136,7 +136,7 @@ func TestTooManyQuestionsUnderWayAreShed(t *testing.T) {
 
 func TestTooManyRequestsPendingAreShedByTheListener(t *testing.T) {
 	h := open(t)
-	full, err := listen.Open(listen.Config{Addrs: []string{"127.0.0.1:0"}, Readers: 1, MaxPending: 1, Log: quiet})
+	full, err := listen.Open(listen.Config{Addrs: []string{"127.0.0.1:0"}, Readers: 1, MaxPending: 1, Now: h.clock.Now, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func (r *Resolver) leave(q *query, result zone.Result, way Route, s *setup) {
 			return
 		}
 		if m.Rcode == dns.RcodeServerFailure {
-			r.counters.failures.Add(1)
+			r.count(q).failures.Add(1)
 			r.refuse(q, wire.RcodeServFail, extendedErrors(m)...)
 			return
 		}
@@ -138,7 +138,7 @@ func (r *Resolver) replyLocal(q *query, result zone.Result, errors ...uint16) {
 	}
 	q.Relay(q.request.Scratch(), &q.Query, msg, ttls, 0, r.setup.Load().ClientTTL, true, false)
 	for _, code := range errors {
-		q.EDE(code, "")
+		q.EDE(code)
 	}
 	r.send(q)
 }

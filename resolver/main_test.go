@@ -117,7 +117,7 @@ func (h *house) serve() {
 	h.Helper()
 	t := h.TB
 	var err error
-	h.dns, err = listen.Open(listen.Config{Addrs: []string{"127.0.0.1:0"}, Readers: 2, Log: quiet})
+	h.dns, err = listen.Open(listen.Config{Addrs: []string{"127.0.0.1:0"}, Readers: 2, Now: h.clock.Now, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,47 +30,47 @@ var queries = sync.Pool{New: func() any { return new(query) }}
 func (r *Resolver) Serve(req *listen.Request) {
 	q := queries.Get().(*query)
 	defer queries.Put(q)
-	q.request, q.at, q.Builder.NSID = req, r.now(), nil
+	q.request, q.at, q.Builder.NSID = req, req.At, nil
 
 	outcome := q.Read(req.Packet)
 	if outcome == wire.Drop {
-		r.counters.dropped.Add(1)
+		r.count(q).dropped.Add(1)
 		return
 	}
 	rules, setup := r.rules.Snapshot(), r.setup.Load()
 	if outcome != wire.Good || !answerable(&q.Query, setup) {
-		r.counters.malformed.Add(1)
+		r.count(q).malformed.Add(1)
 		r.protest(q, outcome)
 		return
 	}
 	q.client = rules.Who(req.Client.Addr(), q.at)
 	if !q.client.Inside {
-		r.counters.refused.Add(1)
+		r.count(q).refused.Add(1)
 		r.refuse(q, wire.RcodeRefused, edeProhibited)
 		return
 	}
 	q.Builder.NSID = setup.nsid
 	if q.Class == wire.ClassCH {
-		r.counters.local.Add(1)
+		r.count(q).local.Add(1)
 		r.identify(q, setup)
 		return
 	}
 	way := r.route(rules, setup, &q.client, q.Name(), policy.Type(q.Type), q.at)
 	switch {
 	case way.Zone != nil:
-		r.counters.local.Add(1)
+		r.count(q).local.Add(1)
 		r.answerLocal(q, rules, way, setup)
 	case !q.RD:
-		r.counters.refused.Add(1)
+		r.count(q).refused.Add(1)
 		r.refuse(q, wire.RcodeRefused, edeNotAuthoritative)
 	case way.Group == nil:
-		r.counters.sinkholed.Add(1)
+		r.count(q).sinkholed.Add(1)
 		r.sinkhole(q, rules, way, setup)
 	case q.Type == wire.TypeANY:
-		r.counters.allowed.Add(1)
+		r.count(q).allowed.Add(1)
 		r.answerANY(q)
 	default:
-		r.counters.allowed.Add(1)
+		r.count(q).allowed.Add(1)
 		switch r.cache.Get(&q.Builder, req.Scratch(), &q.Query, way.number, q.at) {
 		case answercache.Fresh, answercache.Waiting:
 			r.finish(q, way)
@@ -78,7 +78,7 @@ func (r *Resolver) Serve(req *listen.Request) {
 			r.finish(q, way)
 			r.prefetch(&q.Query, way, setup)
 		case answercache.Failed:
-			r.counters.failures.Add(1)
+			r.count(q).failures.Add(1)
 			r.send(q)
 		case answercache.Expired:
 			r.fetch(q, way, setup, true)
@@ -176,13 +176,13 @@ func (r *Resolver) protest(q *query, outcome wire.Outcome) {
 func (r *Resolver) refuse(q *query, rcode uint16, edes ...uint16) {
 	q.Begin(q.request.Scratch(), &q.Query, rcode, false)
 	for _, code := range edes {
-		q.EDE(code, "")
+		q.EDE(code)
 	}
 	r.send(q)
 }
 
 // send ends the reply and writes it.
 func (r *Resolver) send(q *query) {
-	r.counters.replies.Add(1)
+	r.count(q).replies.Add(1)
 	q.request.Reply(q.Builder.Finish(q.Limit(q.request.Transport == listen.UDP)))
 }

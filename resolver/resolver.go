@@ -24,7 +24,7 @@ type Resolver struct {
 	setup    atomic.Pointer[setup]
 	now      func() time.Time
 	targets  *targets
-	counters counters
+	counters [lanes]counters
 	ctx      context.Context // of the questions under way; ends with the daemon
 
 	prefetching atomic.Int32 // answers being refreshed before their end

@@ -73,9 +73,10 @@ func (r *Resolver) sinkhole(q *query, rules *policy.Snapshot, way Route, setup *
 	}
 	if q.EDNS {
 		_, asleep := rules.Dormant(&q.client, q.Name(), policy.Type(q.Type))
-		q.EDE(edeBlocked, blockedText(&q.client, &way, asleep, s.Contact))
+		text := blockedText(&q.client, &way, asleep, s.Contact)
+		q.EDE(edeBlocked, text[:]...)
 		if address != nil {
-			q.EDE(edeForged, "")
+			q.EDE(edeForged)
 		}
 	}
 	r.send(q)

@@ -180,9 +180,9 @@ func (c *Cache) Get(b *wire.Builder, dst []byte, q *wire.Query, group uint64, no
 	case failed:
 		c.failed.Add(1)
 		b.Begin(dst, q, wire.RcodeServFail, false)
-		b.EDE(edeCachedError, "")
+		b.EDE(edeCachedError)
 		if f.unreachable {
-			b.EDE(edeNoReachable, "")
+			b.EDE(edeNoReachable)
 		}
 		return Failed
 	}
@@ -222,7 +222,7 @@ func (c *Cache) relayStale(b *wire.Builder, dst []byte, q *wire.Query, e *entry)
 	if e.rcode() == uint8(wire.RcodeNXDomain) {
 		ede = edeStaleNXDomain
 	}
-	b.EDE(ede, "")
+	b.EDE(ede)
 }
 
 // Put keeps a copy of the packed answer msg to the question for ttl, counted in whole seconds from now and brought

@@ -44,6 +44,8 @@ type Config struct {
 	WriteTimeout time.Duration
 	// ReceiveBuffer is the wish for each UDP socket's receive buffer, in bytes; default 4 MiB. The kernel may give less.
 	ReceiveBuffer int
+	// Now is the clock that requests are dated by; default time.Now.
+	Now func() time.Time
 	// Log takes what an operator should know of; default slog.Default().
 	Log *slog.Logger
 }
@@ -59,6 +61,9 @@ func (c Config) withDefaults() Config {
 	positive(&c.ReceiveBuffer, 4<<20)
 	c.Idle = cmp.Or(max(c.Idle, 0), 10*time.Second)
 	c.WriteTimeout = cmp.Or(max(c.WriteTimeout, 0), 5*time.Second)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	c.Log = cmp.Or(c.Log, slog.Default())
 	return c
 }
@@ -131,7 +136,7 @@ func Open(cfg Config) (*Server, error) {
 		s.addrs = append(s.addrs, b.addr)
 		s.tcp = append(s.tcp, b.tcp)
 		for _, conn := range b.udp {
-			s.udp = append(s.udp, &udpSocket{server: s, conn: conn, local: b.addr})
+			s.udp = append(s.udp, &udpSocket{server: s, conn: conn, local: b.addr, lane: len(s.udp) + 1})
 		}
 	}
 	return s, nil

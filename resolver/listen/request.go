@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Transport is how a message came.
@@ -44,9 +45,16 @@ type Request struct {
 	// Local is the address the client asked, which the reply comes from.
 	Local     netip.AddrPort
 	Transport Transport
+	// At is when the message was taken from the kernel, by the clock of the configuration.
+	At time.Time
+	// Lane is a small number, the same for all messages of one UDP socket: what is counted by lane is not fought over by cores. All
+	// of TCP is lane 0.
+	Lane int
 
 	udp     *udpSocket
-	peer    netip.AddrPort // the client as the socket knows it, zone included
+	batch   *batch         // that the message came in, until Serve returns
+	place   int            // in the batch
+	peer    netip.AddrPort // of a detached request over UDP: the client as the socket knows it, zone included
 	control []byte         // the control message that gives a UDP reply its source address; none when the socket has only one
 	tcp     *tcpConn
 
@@ -56,9 +64,13 @@ type Request struct {
 	ended    atomic.Bool // of a detached request
 }
 
-// Scratch returns an empty slice with room for any reply (65,535 octets), to build it in. There is one for a request, whoever asks
-// how often; it is valid until the request ends. A detached request takes its own only when asked, so ask when the reply is at hand.
+// Scratch returns an empty slice to build the reply in, with room for any that a datagram should carry; a longer one may outgrow
+// it. There is one for a request, whoever asks how often; it is valid until the request ends. A detached request takes its own only
+// when asked, so ask when the reply is at hand.
 func (r *Request) Scratch() []byte {
+	if r.batch != nil {
+		return r.batch.texts[r.place][:0]
+	}
 	if r.scratch == nil {
 		r.scratch = buffers.Get().(*buffer)
 	}
@@ -76,8 +88,8 @@ func (r *Request) releaseScratch() {
 // request. A reply that cannot be sent is counted, not reported: its client will ask again.
 func (r *Request) Reply(msg []byte) {
 	switch {
-	case r.parent && r.udp != nil:
-		r.udp.write(r, msg)
+	case r.batch != nil:
+		r.udp.queue(r, msg)
 	case r.parent:
 		r.tcp.reply(r, msg)
 	case !r.end():
@@ -110,10 +122,13 @@ func (r *Request) Detach() (*Request, bool) {
 	n := copy(octets, r.Packet)
 	copy(octets[n:], r.control)
 	r.detached = &Request{
-		Packet: octets[:n:n], Client: r.Client, Local: r.Local, Transport: r.Transport,
-		udp: r.udp, peer: r.peer, control: octets[n:], tcp: r.tcp,
+		Packet: octets[:n:n], Client: r.Client, Local: r.Local, Transport: r.Transport, At: r.At, Lane: r.Lane,
+		udp: r.udp, control: octets[n:], tcp: r.tcp,
 	}
-	if r.tcp != nil {
+	if r.batch != nil {
+		r.detached.peer = r.batch.zonedPeer(r.place)
+		r.udp.detached = true
+	} else {
 		r.tcp.startWriter()
 	}
 	return r.detached, true

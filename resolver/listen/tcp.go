@@ -133,7 +133,7 @@ func (c *tcpConn) serve(h Handler) {
 		}
 		c.touch()
 		c.server.tcpCounts.queries.Add(1)
-		r.Packet, r.detached = msg, nil
+		r.Packet, r.At, r.detached = msg, c.server.cfg.Now(), nil
 		c.server.serve(h, r)
 		r.releaseScratch()
 		if r.detached == nil {

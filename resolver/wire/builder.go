@@ -25,13 +25,22 @@ const (
 )
 
 const (
-	maxEDE  = 4   // Extended DNS Errors in one reply; a block has two
-	maxNSID = 128 // octets; with the longest question and maxEDE codes the OPT still fits in 512
+	maxEDE    = 4   // Extended DNS Errors in one reply; a block has two
+	maxPieces = 6   // of the text of one
+	maxNSID   = 128 // octets; with the longest question and maxEDE codes the OPT still fits in 512
 )
 
 type extendedError struct {
 	code uint16
-	text string
+	text [maxPieces]string
+}
+
+// length is that of the text in octets.
+func (e *extendedError) length() (n int) {
+	for _, piece := range e.text {
+		n += len(piece)
+	}
+	return n
 }
 
 // Builder writes one reply after another, each: Begin or Relay, then Record, SOA and EDE as needed, then Finish. It
@@ -123,11 +132,13 @@ func (b *Builder) SOA(mname, rname []byte, serial, minimum, ttl uint32) {
 	}
 }
 
-// EDE adds an Extended DNS Error (RFC 8914), up to four in a reply; text is UTF-8 and may be empty. A client without
-// EDNS is not told.
-func (b *Builder) EDE(code uint16, text string) {
-	if b.edes < maxEDE {
-		b.ede[b.edes] = extendedError{code, text}
+// EDE adds an Extended DNS Error (RFC 8914), up to four in a reply; text is UTF-8 in up to six pieces, none if there is
+// nothing to say. A client without EDNS is not told.
+func (b *Builder) EDE(code uint16, text ...string) {
+	if b.edes < maxEDE && b.q.EDNS {
+		e := &b.ede[b.edes]
+		e.code = code
+		clear(e.text[copy(e.text[:], text):])
 		b.edes++
 	}
 }
@@ -165,10 +176,11 @@ func (b *Builder) optSize(texts bool) int {
 		return 0
 	}
 	size := 11
-	for _, e := range b.ede[:b.edes] {
+	for i := range b.ede[:b.edes] {
+		e := &b.ede[i]
 		size += 6
 		if texts {
-			size += len(e.text)
+			size += e.length()
 		}
 	}
 	if id := b.nsid(); len(id) > 0 {
@@ -192,15 +204,19 @@ func (b *Builder) appendOPT(texts bool) {
 	rdlength := b.optSize(texts) - 11
 	b.msg = append(b.msg, 0, 0, byte(TypeOPT), UDPSize>>8, UDPSize&0xFF,
 		byte(b.rcode>>4), 0, bit(b.q.DO, 0x80), 0, byte(rdlength>>8), byte(rdlength))
-	for _, e := range b.ede[:b.edes] {
-		text := e.text
-		if !texts {
-			text = ""
+	for i := range b.ede[:b.edes] {
+		e, length := &b.ede[i], 0
+		if texts {
+			length = e.length()
 		}
 		b.msg = binary.BigEndian.AppendUint16(b.msg, optionEDE)
-		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(2+len(text)))
+		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(2+length))
 		b.msg = binary.BigEndian.AppendUint16(b.msg, e.code)
-		b.msg = append(b.msg, text...)
+		if texts {
+			for _, piece := range e.text {
+				b.msg = append(b.msg, piece...)
+			}
+		}
 	}
 	if id := b.nsid(); len(id) > 0 {
 		b.msg = binary.BigEndian.AppendUint16(b.msg, optionNSID)
