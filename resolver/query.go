@@ -57,6 +57,7 @@ func (r *Resolver) Serve(req *listen.Request) {
 		r.identify(q, setup)
 		return
 	}
+	// What was answered before, in the same minute and under the same rules, is not decided again: see fastpath.
 	if fast := &r.fast[req.Lane%lanes]; fast.open(rules, setup, r.targets.version.Load(), q.at) {
 		defer fast.close()
 		q.fast = fast

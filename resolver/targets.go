@@ -18,6 +18,7 @@ import (
 // room of its own: what one may reach never depends on another's traffic (S8).
 type targets struct {
 	version atomic.Uint64 // counts what is new in known
+	_       [120]byte     // every question reads version; those that write mu should not take its line away
 
 	mu    sync.RWMutex
 	known map[string]map[policy.Name][]target // office id → a host, or a name above one → what leads there
