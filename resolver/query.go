@@ -27,12 +27,21 @@ type query struct {
 
 var queries = sync.Pool{New: func() any { return new(query) }}
 
+// release ends the use of a query.
+func (q *query) release() {
+	if q.fast != nil {
+		q.fast.close()
+	}
+	q.fast, q.lasts = nil, briefly
+	queries.Put(q)
+}
+
 // Serve answers one message. It is the whole way of a question, top to bottom; only an answer that must be fetched is
 // awaited elsewhere.
 func (r *Resolver) Serve(req *listen.Request) {
 	q := queries.Get().(*query)
-	defer queries.Put(q)
-	q.request, q.at, q.Builder.NSID, q.fast, q.lasts = req, req.At, nil, nil, briefly
+	defer q.release()
+	q.request, q.at, q.Builder.NSID = req, req.At, nil
 
 	outcome := q.Read(req.Packet)
 	if outcome == wire.Drop {
@@ -59,7 +68,6 @@ func (r *Resolver) Serve(req *listen.Request) {
 	}
 	// What was answered before, in the same minute and under the same rules, is not decided again: see fastpath.
 	if fast := &r.fast[req.Lane%lanes]; fast.open(rules, setup, r.targets.version.Load(), q.at) {
-		defer fast.close()
 		q.fast = fast
 		if r.recall(q) {
 			return
