@@ -40,8 +40,8 @@ var background = []string{
 	"www.msftconnecttest.com",
 }
 
-// Services are the built-in services that everyone is granted; the connectivity probes are from the start.
-var Services = []string{"windows-update", "windows-base", "certificate-revocation", "ntp"}
+// Services are the built-in services that everyone is granted.
+var Services = []string{"connectivity", "windows-update", "windows-base", "certificate-revocation", "ntp"}
 
 // telemetry are the names that Windows and browsers ask all day and nobody granted (the same page of Microsoft's; Chrome's and Edge's
 // update and start pages).

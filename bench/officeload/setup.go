@@ -13,6 +13,7 @@ import (
 const (
 	SettingsFile  = "usciere.yaml"
 	TownFile      = "town.yaml"
+	Socket        = "admin.sock" // of the daemon, once it runs
 	directoryFile = "directory.zone"
 	reverseFile   = "reverse.zone"
 )
@@ -20,8 +21,12 @@ const (
 // Write puts into a folder what a server must be set up with to serve the town: the settings, with where it listens and whom it asks,
 // town.yaml for `usciere apply`, and the two local zones.
 func (t *Town) Write(folder string, listen, upstream netip.AddrPort) error {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
 	for name, text := range map[string]string{
-		SettingsFile:  settings(listen, upstream),
+		SettingsFile:  settings(folder, listen, upstream),
 		TownFile:      t.policy(),
 		directoryFile: t.directory(),
 		reverseFile:   t.reverse(),
@@ -33,13 +38,13 @@ func (t *Town) Write(folder string, listen, upstream netip.AddrPort) error {
 	return nil
 }
 
-func settings(listen, upstream netip.AddrPort) string {
+func settings(folder string, listen, upstream netip.AddrPort) string {
 	return fmt.Sprintf(`town:
   name: Comune del Carico
   site: [%s]
 listen: ["%s"]
-state: state
-admin: {socket: admin.sock, group: "", viewers: ""}
+state: %q
+admin: {socket: %q, group: "", viewers: ""}
 upstream:
   servers: ["%s"]
 zones:
@@ -48,7 +53,7 @@ zones:
 sinkhole:
   addresses: [%s]
   contact: interno 100
-`, Site, listen, upstream, Directory, directoryFile, Reverse, reverseFile, Page)
+`, Site, listen, filepath.Join(folder, "state"), filepath.Join(folder, Socket), upstream, Directory, directoryFile, Reverse, reverseFile, Page)
 }
 
 // policy is town.yaml: each office's domains rest on a letter of its manager, everyone's on one of the IT office.

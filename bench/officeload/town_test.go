@@ -88,7 +88,7 @@ func TestWhatIsWrittenNamesAllThereIs(t *testing.T) {
 	}{
 		{TownFile, ", networks: [127.20.", 60},
 		{TownFile, "rule: .", 200 + 60*10},
-		{TownFile, "everyone: true, service: ", 4},
+		{TownFile, "everyone: true, service: ", 5},
 		{SettingsFile, `servers: ["127.0.0.1:5354"]`, 1},
 		{SettingsFile, `listen: ["127.0.0.1:5353"]`, 1},
 		{directoryFile, "pc-", 2000},
