@@ -123,6 +123,9 @@ var quantiles = []struct {
 // latencyRow is how long the answers took, as a table shows it.
 func latencyRow(name string, h *measure.Histogram) []string {
 	row := []string{name, grouped(h.Count())}
+	if h.Count() == 0 {
+		return append(row, "–", "–", "–", "–", "–")
+	}
 	for _, q := range quantiles {
 		row = append(row, short(h.Quantile(q.q)))
 	}

@@ -46,9 +46,9 @@ func (f *figures) latencySection() report.Section {
 	morning, limit := total(f.resolver), total(f.echo)
 	var series []report.Series
 	for _, k := range shownKinds {
-		series = append(series, distribution(k.String(), morning.Latency[k]))
+		series = appendDistribution(series, k.String(), morning.Latency[k])
 	}
-	series = append(series, distribution("echo", limit.all()))
+	series = appendDistribution(series, "echo", limit.all())
 	return report.Section{
 		Title:   "Latency by kind",
 		Text:    "How long an answer took from when its question was due: the further right, the rarer. Cold ones wait for the upstream.",
@@ -61,8 +61,8 @@ func (f *figures) floodSection() report.Section {
 	calm, flood := total(f.calm), total(f.flood)
 	var series []report.Series
 	for _, k := range []officeload.Kind{officeload.Cached, officeload.Blocked} {
-		series = append(series,
-			distribution(k.String()+", calm", calm.Latency[k]), distribution(k.String()+", flood", flood.Latency[k]))
+		series = appendDistribution(series, k.String()+", calm", calm.Latency[k])
+		series = appendDistribution(series, k.String()+", flood", flood.Latency[k])
 	}
 	return report.Section{
 		Title:   "Latency under a flood of new names",
@@ -72,14 +72,19 @@ func (f *figures) floodSection() report.Section {
 	}
 }
 
-// distribution is a curve of a histogram: the latency over the share of answers that took no longer, which nears 1 in decades.
-func distribution(name string, h *measure.Histogram) report.Series {
+// appendDistribution appends the curve of a histogram, if there is anything in it: the latency over the share of answers that took no
+// longer, which nears 1 in decades.
+func appendDistribution(series []report.Series, name string, h *measure.Histogram) []report.Series {
+	if h.Count() == 0 {
+		return series
+	}
 	s := report.Series{Name: name}
 	const perDecade = 20
+	most := min(max(float64(h.Count()), 10), 1e5) // one answer in so many is slower
 	for i := 0; ; i++ {
-		rarity := math.Pow(10, float64(i)/perDecade) // one answer in so many is slower
-		if rarity > max(float64(h.Count()), 10) || rarity > 1e5 {
-			return s
+		rarity := math.Pow(10, float64(i)/perDecade)
+		if rarity > most {
+			return append(series, s)
 		}
 		s.Points = append(s.Points, report.Point{X: rarity, Y: milliseconds(h.Quantile(1 - 1/rarity))})
 	}
@@ -88,7 +93,7 @@ func distribution(name string, h *measure.Histogram) report.Series {
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
 func distributions(shows string, series []report.Series) report.Lines {
-	least, most := math.Inf(1), 0.0
+	least, most := 0.1, 1.0 // milliseconds: an axis that is no shorter than that
 	for _, s := range series {
 		for _, p := range s.Points {
 			if p.X >= 2 {
@@ -96,6 +101,7 @@ func distributions(shows string, series []report.Series) report.Lines {
 			}
 		}
 	}
+	least = max(least, 1e-3)
 	return report.Lines{
 		Shows: shows,
 		X: report.Axis{Label: "share of answers that took no longer", Log: true, Ticks: []report.Tick{

@@ -24,7 +24,7 @@ type server struct {
 	admin *admin.Client // nil: it has none, or not ours
 }
 
-// launch starts a program that serves; what it writes goes to a file of that name.
+// launch starts a program that serves; what it writes goes to a file of that name. It ends with this program, however that does.
 func launch(ctx context.Context, log, program string, args ...string) (*exec.Cmd, error) {
 	f, err := os.Create(log)
 	if err != nil {
@@ -35,6 +35,7 @@ func launch(ctx context.Context, log, program string, args ...string) (*exec.Cmd
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Stdout, cmd.Stderr = f, f
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd, cmd.Start()
 }
 

@@ -32,7 +32,7 @@ func (a Axis) at(v float64) float64 {
 	return min(max((v-from)/(to-from), 0), 1)
 }
 
-// Decades are marks at powers of ten from the one at or below least to the one at or above most.
+// Decades are marks at powers of ten from the one at or below least, which is above 0, to the one at or above most.
 func Decades(least, most float64, text func(float64) string) (ticks []Tick) {
 	from := int(math.Floor(math.Log10(least)))
 	to := max(int(math.Ceil(math.Log10(most))), from+1)
