@@ -158,13 +158,20 @@ func (f *figures) floodLatencies() (rows [][]string) {
 
 // short is a time with three digits.
 func short(d time.Duration) string {
+	v, unit := d.Seconds()*1e6, "µs"
 	switch {
 	case d >= time.Second:
-		return fmt.Sprintf("%.2f s", d.Seconds())
+		v, unit = d.Seconds(), "s"
 	case d >= time.Millisecond:
-		return fmt.Sprintf("%.3g ms", d.Seconds()*1e3)
+		v, unit = d.Seconds()*1e3, "ms"
 	}
-	return fmt.Sprintf("%.3g µs", d.Seconds()*1e6)
+	decimals := 0
+	if v < 10 {
+		decimals = 2
+	} else if v < 100 {
+		decimals = 1
+	}
+	return fmt.Sprintf("%.*f %s", decimals, v, unit)
 }
 
 // grouped is a number with its thousands apart.

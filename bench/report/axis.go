@@ -32,15 +32,19 @@ func (a Axis) at(v float64) float64 {
 	return min(max((v-from)/(to-from), 0), 1)
 }
 
-// Decades are marks at powers of ten from the one at or below least, which is above 0, to the one at or above most.
+// Decades are marks from the power of ten at or below least, which is above 0, to the one at or above most: at 1, 2 and 5 times each
+// power when there are few of these, else at the powers alone.
 func Decades(least, most float64, text func(float64) string) (ticks []Tick) {
 	from := int(math.Floor(math.Log10(least)))
 	to := max(int(math.Ceil(math.Log10(most))), from+1)
-	for e := from; e <= to; e++ {
-		v := math.Pow(10, float64(e))
-		ticks = append(ticks, Tick{v, text(v)})
+	for e := from; e < to; e++ {
+		for _, m := range []float64{1, 2, 5} {
+			if m == 1 || to-from <= 2 {
+				ticks = append(ticks, Tick{m * math.Pow(10, float64(e)), text(m * math.Pow(10, float64(e)))})
+			}
+		}
 	}
-	return ticks
+	return append(ticks, Tick{math.Pow(10, float64(to)), text(math.Pow(10, float64(to)))})
 }
 
 // Steps are marks from 0 to the first round number at or above most.

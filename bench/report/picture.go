@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"slices"
@@ -45,7 +46,7 @@ func (l Lines) draw() template.HTML {
 	y := func(v float64) float64 { return c.height - plotBottom - l.Y.at(v)*(c.height-plotTop-plotBottom) }
 	l.frame(c, x, y, c.width-right)
 
-	ends := make([]float64, len(l.Series)) // where each curve's name stands
+	names := make([]Point, len(l.Series)) // where each curve's name stands, in units of the drawing
 	var below []Point
 	for i, s := range l.Series {
 		points := s.Points
@@ -57,16 +58,17 @@ func (l Lines) draw() template.HTML {
 				}
 			}
 			l.area(c, i, x, y, points, below)
-			ends[i] = (y(points[len(points)-1].Y) + y(bottomOf(below))) / 2
+			names[i] = Point{c.width - right, (y(points[len(points)-1].Y) + y(bottomOf(below))) / 2}
 			below = points
 			continue
 		}
 		fmt.Fprintf(c, `<path fill="none" stroke="var(--s%d)" stroke-width="2" stroke-dasharray="%s" d="%s"/>`, i, dashes[i], path(x, y, points))
-		ends[i] = y(points[len(points)-1].Y)
+		end := points[len(points)-1]
+		names[i] = Point{x(end.X), y(end.Y)}
 	}
-	for i, at := range apart(ends, plotTop, c.height-plotBottom) {
-		fmt.Fprintf(c, `<text style="fill:var(--s%d)" font-weight="600" x="%.1f" y="%.1f">%s</text>`,
-			i, c.width-right+8, at+4, template.HTMLEscapeString(l.Series[i].Name))
+	for i, at := range apart(names, plotTop, c.height-plotBottom) {
+		fmt.Fprintf(c, `<text class="name" style="fill:var(--s%d)" x="%.1f" y="%.1f">%s</text>`,
+			i, at.X+8, at.Y+4, template.HTMLEscapeString(l.Series[i].Name))
 	}
 	return template.HTML(c.whole(l.Shows)) //nolint:gosec // all text in it is escaped
 }
@@ -117,31 +119,23 @@ func path(x, y func(float64) float64, points []Point) string {
 	return b.String()
 }
 
-// apart moves labels so far apart that they can be read, and keeps their order.
-func apart(at []float64, top, bottom float64) []float64 {
+// apart moves labels up and down until they can be read, and keeps their order.
+func apart(at []Point, top, bottom float64) []Point {
 	order := make([]int, len(at))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case at[a] < at[b]:
-			return -1
-		case at[a] > at[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(at[a].Y, at[b].Y) })
 	out := slices.Clone(at)
 	next := top
 	for _, i := range order { // downwards, so that none is on the one before
-		out[i] = max(out[i], next)
-		next = out[i] + lineHeight
+		out[i].Y = max(out[i].Y, next)
+		next = out[i].Y + lineHeight
 	}
 	limit := bottom
 	for _, i := range slices.Backward(order) { // and back up, so that the last is still in the picture
-		out[i] = min(out[i], limit)
-		limit = out[i] - lineHeight
+		out[i].Y = min(out[i].Y, limit)
+		limit = out[i].Y - lineHeight
 	}
 	return out
 }
