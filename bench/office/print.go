@@ -31,14 +31,22 @@ func (f *figures) lead() []string {
 	if o.target != "" {
 		what = o.target
 	}
-	return []string{
+	lines := []string{
 		fmt.Sprintf("%s: %s, seed %d, %d rounds of %s in turn with the echo", f.started.Format("2006-01-02 15:04 MST"), what, o.seed, o.rounds, o.round),
 		fmt.Sprintf("The log-on of 2,000 workstations in 60 offices, from %s to %s, %.0f times as fast as life: %s questions, %.0f a second, sent whether answered or not.",
 			clock(f.morning[0].From), clock(f.morning[len(f.morning)-1].To), f.morning[0].Speed, grouped(sentOf(morning)), float64(sentOf(morning))/morning.Length.Seconds()),
 		fmt.Sprintf("%s questions were cached before. Every reply was checked: %d wrong, %d without a reply (the echo: %d). Questions left %s after they were due in the median, %s at p99.",
 			grouped(f.warmed), morning.Wrong, lostOf(morning), lostOf(limit), short(morning.Late.Quantile(0.5)), short(morning.Late.Quantile(0.99))),
 	}
+	if late := morning.Late.Quantile(0.99); late > mayBeLate {
+		lines = append(lines, fmt.Sprintf("The machine was busy with something else: one question in a hundred left %s late or more. The latencies say little; run it again on an idle machine.", short(late)))
+	}
+	return lines
 }
+
+// mayBeLate is how late one question in a hundred may leave: more than a core's turn, which the scheduler gives a process for a few
+// milliseconds, is not the server's doing.
+const mayBeLate = 4 * time.Millisecond
 
 // clock is a time of day.
 func clock(d time.Duration) string { return time.Time{}.Add(d).Format("15:04") }

@@ -95,25 +95,34 @@ func TestEveryFigureStandsInATableWithHeadings(t *testing.T) {
 }
 
 func TestNamesOfCurvesDoNotCoverEachOther(t *testing.T) {
-	for _, ys := range [][]float64{{100, 100, 100, 100, 100}, {330, 331, 329, 320}, {34, 35, 36}, {200, 60}} {
-		var at []Point
-		for i, y := range ys {
-			at = append(at, Point{float64(i), y})
-		}
-		got := apart(at, plotTop, 332)
+	const bottom = 332
+	for _, tc := range []struct {
+		name   string
+		labels []label
+	}{
+		{"all at one height", []label{{600, 100, 50}, {600, 100, 50}, {610, 100, 50}, {620, 100, 50}}},
+		{"all at the bottom", []label{{600, 330, 50}, {600, 331, 50}, {600, 329, 50}, {600, 320, 50}}},
+		{"all at the top", []label{{600, 34, 50}, {600, 35, 50}, {600, 36, 50}}},
+		{"far from each other", []label{{600, 200, 50}, {600, 60, 50}}},
+	} {
+		got := apart(tc.labels, plotTop, bottom)
 		for i := range got {
-			if got[i].X != float64(i) || got[i].Y < plotTop || got[i].Y > 332 {
-				t.Errorf("of %v the name %d is at %v", ys, i, got[i])
+			if got[i].x != tc.labels[i].x || got[i].y < plotTop || got[i].y > bottom {
+				t.Errorf("%s: %d is at %v", tc.name, i, got[i])
 			}
 			for j := range i {
-				if d := got[i].Y - got[j].Y; d > -lineHeight+0.01 && d < lineHeight-0.01 {
-					t.Errorf("of %v the names %d and %d are %.1f apart", ys, i, j, d)
+				if d := got[i].y - got[j].y; d > -lineHeight+0.01 && d < lineHeight-0.01 {
+					t.Errorf("%s: %d and %d are %.1f apart", tc.name, i, j, d)
 				}
-				if ys[i] < ys[j] != (got[i].Y < got[j].Y) && ys[i] != ys[j] {
-					t.Errorf("of %v the names %d and %d changed places", ys, i, j)
+				if was := tc.labels; was[i].y != was[j].y && (was[i].y < was[j].y) != (got[i].y < got[j].y) {
+					t.Errorf("%s: %d and %d changed places", tc.name, i, j)
 				}
 			}
 		}
+	}
+	besides := []label{{100, 100, 50}, {300, 100, 50}}
+	if got := apart(besides, plotTop, bottom); got[0] != besides[0] || got[1] != besides[1] {
+		t.Errorf("names beside each other are moved: %v", got)
 	}
 }
 

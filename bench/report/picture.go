@@ -46,7 +46,7 @@ func (l Lines) draw() template.HTML {
 	y := func(v float64) float64 { return c.height - plotBottom - l.Y.at(v)*(c.height-plotTop-plotBottom) }
 	l.frame(c, x, y, c.width-right)
 
-	names := make([]Point, len(l.Series)) // where each curve's name stands, in units of the drawing
+	names := make([]label, len(l.Series)) // where each curve's name stands
 	var below []Point
 	for i, s := range l.Series {
 		points := s.Points
@@ -58,17 +58,17 @@ func (l Lines) draw() template.HTML {
 				}
 			}
 			l.area(c, i, x, y, points, below)
-			names[i] = Point{c.width - right, (y(points[len(points)-1].Y) + y(bottomOf(below))) / 2}
+			names[i] = label{c.width - right, (y(points[len(points)-1].Y) + y(bottomOf(below))) / 2, textWidth(s.Name)}
 			below = points
 			continue
 		}
 		fmt.Fprintf(c, `<path fill="none" stroke="var(--s%d)" stroke-width="2" stroke-dasharray="%s" d="%s"/>`, i, dashes[i], path(x, y, points))
 		end := points[len(points)-1]
-		names[i] = Point{x(end.X), y(end.Y)}
+		names[i] = label{x(end.X), y(end.Y), textWidth(s.Name)}
 	}
 	for i, at := range apart(names, plotTop, c.height-plotBottom) {
 		fmt.Fprintf(c, `<text class="name" style="fill:var(--s%d)" x="%.1f" y="%.1f">%s</text>`,
-			i, at.X+8, at.Y+4, template.HTMLEscapeString(l.Series[i].Name))
+			i, at.x+8, at.y+4, template.HTMLEscapeString(l.Series[i].Name))
 	}
 	return template.HTML(c.whole(l.Shows)) //nolint:gosec // all text in it is escaped
 }
@@ -119,23 +119,35 @@ func path(x, y func(float64) float64, points []Point) string {
 	return b.String()
 }
 
-// apart moves labels up and down until they can be read, and keeps their order.
-func apart(at []Point, top, bottom float64) []Point {
-	order := make([]int, len(at))
+// label is a text in the drawing that may be moved up and down.
+type label struct{ x, y, width float64 }
+
+// beside says whether two labels can have the same height.
+func (l label) beside(other label) bool { return l.x+l.width < other.x || other.x+other.width < l.x }
+
+// apart moves labels up and down until they can be read; those that would cover each other keep their order.
+func apart(labels []label, top, bottom float64) []label {
+	out := slices.Clone(labels)
+	order := make([]int, len(out))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(at[a].Y, at[b].Y) })
-	out := slices.Clone(at)
-	next := top
-	for _, i := range order { // downwards, so that none is on the one before
-		out[i].Y = max(out[i].Y, next)
-		next = out[i].Y + lineHeight
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(out[a].y, out[b].y) })
+	for n, i := range order { // downwards, so that none is on one before
+		out[i].y = max(out[i].y, top)
+		for _, j := range order[:n] {
+			if !out[i].beside(out[j]) {
+				out[i].y = max(out[i].y, out[j].y+lineHeight)
+			}
+		}
 	}
-	limit := bottom
-	for _, i := range slices.Backward(order) { // and back up, so that the last is still in the picture
-		out[i].Y = min(out[i].Y, limit)
-		limit = out[i].Y - lineHeight
+	for n, i := range slices.Backward(order) { // and back up, so that the last is still in the picture
+		out[i].y = min(out[i].y, bottom)
+		for _, j := range order[n+1:] {
+			if !out[i].beside(out[j]) {
+				out[i].y = min(out[i].y, out[j].y-lineHeight)
+			}
+		}
 	}
 	return out
 }
