@@ -106,7 +106,7 @@ func (a *asker) ask(what activity) {
 
 // A page.
 const (
-	pageLeast, pageMost = 10, 40 // names
+	pageLeast, pageMost = 10, 40 // names: what resolvers are planned for
 	blockedShare        = 0.30   // of names: the mix that resolvers are compared with elsewhere in bench
 	closedShare         = 0.10   // of those: granted, but to other offices. Assumed
 	coldShare           = 0.02   // of names: never asked before. Assumed

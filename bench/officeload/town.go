@@ -45,8 +45,9 @@ const (
 // hostLabels are the hosts of a granted domain; "" is the domain itself.
 var hostLabels = [...]string{"www", "", "api", "static", "img", "login", "cdn", "assets", "fonts", "media", "servizi", "s3"}
 
-// zipf is the exponent of the popularity of names: the traces of J. Jung et al., "DNS Performance and the Effectiveness of Caching",
-// IEEE/ACM Transactions on Networking 10(5), 2002, are Zipf-like with about this.
+// zipf is the exponent of the popularity of names. That it is heavy-tailed, near Zipf's law, is what the traces of J. Jung et al. show
+// ("DNS Performance and the Effectiveness of Caching", IEEE/ACM Transactions on Networking 10(5), 2002); its value, a little below 1, is
+// assumed.
 const zipf = 0.91
 
 // Site is the network that all workstations are in; Page is the address that blocked names lead to.
