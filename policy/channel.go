@@ -38,6 +38,9 @@ func hasLabel(name []byte, label string) bool {
 // MailHostsOf says whether the targets of this question's answer are hosts of the mail that a mail grant opened: the
 // addresses of the hosts that MX and mail SRV records point to belong to the grant (R3).
 func MailHostsOf(name []byte, t Type) bool {
+	if t != TypeMX && t != TypeSRV {
+		return false
+	}
 	mail, _, _ := mailBase(name, t)
-	return mail && (t == TypeMX || t == TypeSRV)
+	return mail
 }

@@ -1,15 +1,19 @@
 package resolver
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"usciere/resolver/answercache"
+)
 
 // counters count what became of the messages; each is counted once. There is one for each lane, so that cores that answer at the
 // same time do not fight over a line of the cache.
 type counters struct {
 	dropped, malformed, refused, local, sinkholed, allowed atomic.Uint64
 
-	replies, failures, shed atomic.Uint64
+	replies, failures, shed, recalled atomic.Uint64
 
-	_ [128 - 9*8]byte
+	_ [128 - 10*8]byte
 }
 
 // lanes is how many lanes are counted apart; beyond, they share.
@@ -30,6 +34,15 @@ type Stats struct {
 	Replies  uint64 `json:"replies"`
 	Failures uint64 `json:"failures"` // SERVFAIL, no upstream server having answered, now or a short while ago
 	Shed     uint64 `json:"shed"`     // SERVFAIL, too much being under way
+}
+
+// CacheStats returns the figures of the cache, with the hits of the fast path, which do not go through it.
+func (r *Resolver) CacheStats() answercache.Stats {
+	s := r.cache.Stats()
+	for i := range r.counters {
+		s.Hits += r.counters[i].recalled.Load()
+	}
+	return s
 }
 
 // Stats returns the counts.

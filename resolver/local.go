@@ -140,6 +140,9 @@ func (r *Resolver) replyLocal(q *query, result zone.Result, errors ...uint16) {
 	for _, code := range errors {
 		q.EDE(code)
 	}
+	if q.fast != nil {
+		q.lasts = ofZone
+	}
 	r.send(q)
 }
 

@@ -20,7 +20,9 @@ type query struct {
 	request *listen.Request
 	client  policy.Client
 	at      time.Time
-	page    [16]byte // the block page's address
+	page    [16]byte  // the block page's address
+	fast    *fastpath // of the question's lane; nil: the question is not for it, or somebody else is at it
+	lasts   lasting
 }
 
 var queries = sync.Pool{New: func() any { return new(query) }}
@@ -30,7 +32,7 @@ var queries = sync.Pool{New: func() any { return new(query) }}
 func (r *Resolver) Serve(req *listen.Request) {
 	q := queries.Get().(*query)
 	defer queries.Put(q)
-	q.request, q.at, q.Builder.NSID = req, req.At, nil
+	q.request, q.at, q.Builder.NSID, q.fast, q.lasts = req, req.At, nil, nil, briefly
 
 	outcome := q.Read(req.Packet)
 	if outcome == wire.Drop {
@@ -55,6 +57,13 @@ func (r *Resolver) Serve(req *listen.Request) {
 		r.identify(q, setup)
 		return
 	}
+	if fast := &r.fast[req.Lane%lanes]; fast.open(rules, setup, r.targets.version.Load(), q.at) {
+		defer fast.close()
+		q.fast = fast
+		if r.recall(q) {
+			return
+		}
+	}
 	way := r.route(rules, setup, &q.client, q.Name(), policy.Type(q.Type), q.at)
 	switch {
 	case way.Zone != nil:
@@ -71,8 +80,12 @@ func (r *Resolver) Serve(req *listen.Request) {
 		r.answerANY(q)
 	default:
 		r.count(q).allowed.Add(1)
-		switch r.cache.Get(&q.Builder, req.Scratch(), &q.Query, way.number, q.at) {
-		case answercache.Fresh, answercache.Waiting:
+		found, kept := r.cache.Find(&q.Builder, req.Scratch(), &q.Query, way.number, q.at)
+		switch found {
+		case answercache.Fresh:
+			r.finish(q, way)
+			q.rememberWay(&way, kept)
+		case answercache.Waiting:
 			r.finish(q, way)
 		case answercache.Due:
 			r.finish(q, way)
@@ -184,5 +197,9 @@ func (r *Resolver) refuse(q *query, rcode uint16, edes ...uint16) {
 // send ends the reply and writes it.
 func (r *Resolver) send(q *query) {
 	r.count(q).replies.Add(1)
-	q.request.Reply(q.Builder.Finish(q.Limit(q.request.Transport == listen.UDP)))
+	reply := q.Builder.Finish(q.Limit(q.request.Transport == listen.UDP))
+	if q.lasts != briefly {
+		q.remember(reply)
+	}
+	q.request.Reply(reply)
 }

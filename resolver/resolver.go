@@ -25,6 +25,7 @@ type Resolver struct {
 	now      func() time.Time
 	targets  *targets
 	counters [lanes]counters
+	fast     [lanes]fastpath
 	ctx      context.Context // of the questions under way; ends with the daemon
 
 	prefetching atomic.Int32 // answers being refreshed before their end

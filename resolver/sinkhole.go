@@ -79,6 +79,9 @@ func (r *Resolver) sinkhole(q *query, rules *policy.Snapshot, way Route, setup *
 			q.EDE(edeForged)
 		}
 	}
+	if q.fast != nil && way.Listed.List == nil && !r.targets.knows(&q.client, q.Name()) {
+		q.lasts = ofRules
+	}
 	r.send(q)
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -16,6 +17,8 @@ import (
 // that a revoked grant takes its hosts with it. It is learnt from the office's own questions alone, and each office has
 // room of its own: what one may reach never depends on another's traffic (S8).
 type targets struct {
+	version atomic.Uint64 // counts what is new in known
+
 	mu    sync.RWMutex
 	known map[string]map[policy.Name][]target // office id → a host, or a name above one → what leads there
 	heard map[lesson]time.Time                // when a reply was last learnt from
@@ -108,9 +111,15 @@ func (ts *targets) put(office string, name policy.Name, v target, at time.Time) 
 	if _, ok := names[name]; !ok && len(names) >= maxTargets {
 		makeRoom(names, at)
 	}
+	renewed := false
 	sources := slices.DeleteFunc(names[name], func(o target) bool {
-		return at.After(o.expires) || o.source == v.source && o.t == v.t && o.above == v.above
+		same := o.source == v.source && o.t == v.t && o.above == v.above
+		renewed = renewed || same && !at.After(o.expires)
+		return same || at.After(o.expires)
 	})
+	if !renewed {
+		ts.version.Add(1)
+	}
 	if len(sources) >= maxSources {
 		sources = slices.Delete(sources, 0, 1)
 	}
@@ -128,6 +137,16 @@ func makeRoom(names map[policy.Name][]target, at time.Time) {
 		}
 		delete(names, name)
 	}
+}
+
+// knows says whether some question leads, or led, to the name or below it.
+func (ts *targets) knows(c *policy.Client, name []byte) bool {
+	if c.Office == nil {
+		return false
+	}
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	return len(ts.known[c.Office.ID][policy.Name(name)]) > 0
 }
 
 // through finds the question by which a host is a client's to ask, and the verdict on that question now.

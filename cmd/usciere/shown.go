@@ -79,7 +79,7 @@ func (d shown) Counters() admin.Counters { return admin.Counters(d.resolver.Stat
 
 // CacheStats are the figures of the answer cache.
 func (d shown) CacheStats() admin.CacheStats {
-	s := d.cache.Stats()
+	s := d.resolver.CacheStats()
 	return admin.CacheStats{
 		Entries: s.Entries, Bytes: s.Bytes, Hits: s.Hits, Misses: s.Misses, Puts: s.Puts, Evictions: s.Evictions,
 		HitRatio: s.HitRatio(), Stale: s.Stale, Failed: s.Failed, Failing: s.Failing, Prefetches: s.Prefetches,

@@ -7,6 +7,7 @@
 package answercache
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"sync/atomic"
@@ -153,6 +154,12 @@ func (o Outcome) Replied() bool { return o != Miss && o != Expired }
 // caller adds what it wants and finishes it. The TTL of each record is what is left of it, at most ClientTTL. It allocates
 // nothing, but for the first hit of an entry, which 2Q moves to its list of frequent ones.
 func (c *Cache) Get(b *wire.Builder, dst []byte, q *wire.Query, group uint64, now time.Time) Outcome {
+	found, _ := c.Find(b, dst, q, group, now)
+	return found
+}
+
+// Find is Get, and says what it found when that was Fresh or Due, for Again.
+func (c *Cache) Find(b *wire.Builder, dst []byte, q *wire.Query, group uint64, now time.Time) (Outcome, Kept) {
 	asked := question{q.Name(), q.Type, q.Class, q.DO, q.CD, group}
 	k := c.key(asked)
 	s := c.shard(k)
@@ -160,12 +167,8 @@ func (c *Cache) Get(b *wire.Builder, dst []byte, q *wire.Query, group uint64, no
 	if e != nil {
 		if age, fresh := e.age(now); fresh {
 			s.hits.Add(1)
-			b.Relay(dst, q, e.msg, e.ttls, age, c.cfg.ClientTTL, false, e.ad)
-			if c.cfg.Prefetch && e.due(now) {
-				c.prefetches.Add(1)
-				return Due
-			}
-			return Fresh
+			e.touched.Store(now.Unix())
+			return c.relay(b, dst, q, e, age, now), Kept{e}
 		}
 	}
 	s.misses.Add(1)
@@ -174,9 +177,9 @@ func (c *Cache) Get(b *wire.Builder, dst []byte, q *wire.Query, group uint64, no
 	switch {
 	case stale && failed:
 		c.relayStale(b, dst, q, e)
-		return Waiting
+		return Waiting, Kept{}
 	case stale:
-		return Expired
+		return Expired, Kept{}
 	case failed:
 		c.failed.Add(1)
 		b.Begin(dst, q, wire.RcodeServFail, false)
@@ -184,9 +187,48 @@ func (c *Cache) Get(b *wire.Builder, dst []byte, q *wire.Query, group uint64, no
 		if f.unreachable {
 			b.EDE(edeNoReachable)
 		}
-		return Failed
+		return Failed, Kept{}
 	}
-	return Miss
+	return Miss, Kept{}
+}
+
+// Kept is an answer that Find found. The zero Kept is none.
+type Kept struct{ entry *entry }
+
+// Size is the length of the answer's message in octets.
+func (k Kept) Size() int {
+	if k.entry == nil {
+		return 0
+	}
+	return len(k.entry.msg)
+}
+
+// Answers tells whether the name asked, in canonical wire form, is this one.
+func (k Kept) Answers(name []byte) bool { return k.entry != nil && bytes.Equal(k.entry.name(), name) }
+
+// Again is Find for a question that is known to be the one that k was found for: no search, no lock. It is a Miss when k is not
+// what Find would find any more, and once a second, so that 2Q hears of what is asked for often; then Find is to be asked. It does
+// not count as a hit in Stats: who asks again counts.
+func (c *Cache) Again(k Kept, b *wire.Builder, dst []byte, q *wire.Query, now time.Time) Outcome {
+	e := k.entry
+	if e == nil || e.gone.Load() || e.touched.Load() != now.Unix() {
+		return Miss
+	}
+	age, fresh := e.age(now)
+	if !fresh {
+		return Miss
+	}
+	return c.relay(b, dst, q, e, age, now)
+}
+
+// relay starts the reply to q with a fresh entry, and says Fresh or Due.
+func (c *Cache) relay(b *wire.Builder, dst []byte, q *wire.Query, e *entry, age uint32, now time.Time) Outcome {
+	b.Relay(dst, q, e.msg, e.ttls, age, c.cfg.ClientTTL, false, e.ad)
+	if c.cfg.Prefetch && e.due(now) {
+		c.prefetches.Add(1)
+		return Due
+	}
+	return Fresh
 }
 
 // Stale starts the reply to q with an answer that is past its life (RFC 8767), and tells whether there is one. The TTLs are

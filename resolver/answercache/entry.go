@@ -23,6 +23,8 @@ type entry struct {
 
 	hits       atomic.Uint32 // counted up to popular
 	prefetched atomic.Bool   // whoever set it refreshes it
+	touched    atomic.Int64  // when 2Q was last told of a hit, in Unix seconds
+	gone       atomic.Bool   // replaced, flushed or of a group that is not asked any more
 }
 
 const headerSize = 12 // of a DNS message

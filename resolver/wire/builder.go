@@ -57,6 +57,7 @@ type Builder struct {
 	additionalAt int // where the additional section starts, 0 when it is empty
 	ede          [maxEDE]extendedError
 	edes         int
+	cut          bool // Finish left something out
 }
 
 // Begin starts a reply to q in dst, which is overwritten from its start. The question is echoed in the case it was sent
@@ -75,6 +76,7 @@ func (b *Builder) start(dst []byte, q *Query, rcode uint16, aa, ad bool) {
 	b.counts = [3]uint16{}
 	b.additionalAt = 0
 	b.edes = 0
+	b.cut = false
 
 	high := flagQR | q.Opcode<<3 | bit(aa, flagAA) | bit(q.RD, flagRD)
 	low := flagRA | bit(ad, flagAD) | bit(q.CD, flagCD) | byte(rcode&0xF)
@@ -150,7 +152,7 @@ func (b *Builder) Finish(limit int) []byte {
 	texts := true
 	fits := func() bool { return len(b.msg)+b.optSize(texts) <= limit }
 	if !fits() {
-		texts = false
+		texts, b.cut = false, true
 	}
 	if !fits() && b.additionalAt > 0 {
 		b.msg = b.msg[:b.additionalAt]
@@ -169,6 +171,17 @@ func (b *Builder) Finish(limit int) []byte {
 	}
 	return b.msg
 }
+
+// Restate makes of reply, which was Finished for another query with the same name, type, class, flags and EDNS, the reply to q, in dst.
+func (q *Query) Restate(dst, reply []byte) []byte {
+	msg := append(dst[:0], reply...)
+	binary.BigEndian.PutUint16(msg, q.ID)
+	copy(msg[headerSize:], q.question[:q.questionLen])
+	return msg
+}
+
+// Cut tells whether Finish had to leave something out, so that the reply is that short for one client only.
+func (b *Builder) Cut() bool { return b.cut }
 
 // optSize returns the octets that appendOPT will write.
 func (b *Builder) optSize(texts bool) int {
