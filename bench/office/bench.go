@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -106,9 +105,6 @@ type turn struct {
 func (t turn) perQuery() time.Duration { return t.cpu / time.Duration(max(t.answered(), 1)) }
 
 func (b *bench) play(ctx context.Context, s *server, events []officeload.Event, rules rules) (turn, error) {
-	if err := ctx.Err(); err != nil {
-		return turn{}, errors.New("interrupted")
-	}
 	cpu, err := s.cpu()
 	if err != nil {
 		return turn{}, err
@@ -118,7 +114,7 @@ func (b *bench) play(ctx context.Context, s *server, events []officeload.Event, 
 		return turn{}, err
 	}
 	t := turn{}
-	if t.result, err = b.players[s].play(events, rules); err != nil {
+	if t.result, err = b.players[s].play(ctx, events, rules); err != nil {
 		return turn{}, err
 	}
 	after, err := s.cpu()

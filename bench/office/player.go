@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -142,20 +144,23 @@ func open() (int, error) {
 
 func (p *player) close() { _ = unix.Close(p.fd) }
 
-// play sends the events and returns when all replies are there, or patience is over.
-func (p *player) play(events []officeload.Event, rules rules) (*result, error) {
+// play sends the events and returns when all replies are there, or patience is over, or ctx.
+func (p *player) play(ctx context.Context, events []officeload.Event, rules rules) (*result, error) {
 	runtime.GC() // now rather than in between
 	var sent atomic.Bool
 	failed := make(chan error, 1)
 	r := newResult()
 	start := time.Now().Add(20 * time.Millisecond)
 	go func() {
-		failed <- p.send(events, start, r)
+		failed <- p.send(ctx, events, start, r)
 		sent.Store(true)
 	}()
-	err := p.receive(len(events), &sent, rules, r)
+	err := p.receive(ctx, len(events), &sent, rules, r)
 	if sendErr := <-failed; sendErr != nil {
 		err = sendErr
+	}
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
 	}
 	for i := range p.asked {
 		if q := p.asked[i].Swap(nil); q != nil {
@@ -169,7 +174,7 @@ func (p *player) play(events []officeload.Event, rules rules) (*result, error) {
 }
 
 // send sends each event when it is due. It keeps a thread to itself, which wakes up more exactly than the runtime's timers do.
-func (p *player) send(events []officeload.Event, start time.Time, r *result) error {
+func (p *player) send(ctx context.Context, events []officeload.Event, start time.Time, r *result) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
@@ -177,7 +182,7 @@ func (p *player) send(events []officeload.Event, start time.Time, r *result) err
 	}
 	out := newOutbox(p.target)
 	waiting := make([]pending, len(events))
-	for i := 0; i < len(events); {
+	for i := 0; i < len(events) && ctx.Err() == nil; {
 		now := time.Since(start)
 		if wait := events[i].At - now; wait > 0 {
 			ts := unix.NsecToTimespec(int64(wait))
@@ -204,12 +209,12 @@ func (p *player) send(events []officeload.Event, start time.Time, r *result) err
 }
 
 // receive takes replies until there is one for each of n questions, or patience is over after the last of them was sent.
-func (p *player) receive(n int, sent *atomic.Bool, rules rules, r *result) error {
+func (p *player) receive(ctx context.Context, n int, sent *atomic.Bool, rules rules, r *result) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	in := newInbox()
 	var end time.Time
-	for got := 0; got < n; {
+	for got := 0; got < n && ctx.Err() == nil; {
 		count, err := in.receive(p.fd)
 		if err != nil {
 			return err

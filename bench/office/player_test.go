@@ -73,7 +73,7 @@ func some(t *testing.T) []officeload.Event {
 func TestEveryQuestionComesFromItsWorkstationAndIsMatchedWithItsReply(t *testing.T) {
 	s := answer(t, func(q []byte) []byte { return appendReply(nil, q) })
 	events := some(t)
-	r, err := playerOf(t, s).play(events, rules{verdicts: true})
+	r, err := playerOf(t, s).play(t.Context(), events, rules{verdicts: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestAWrongAnswerIsFoundAndNamed(t *testing.T) {
 		return out
 	})
 	events := some(t)
-	r, err := playerOf(t, s).play(events, rules{verdicts: true})
+	r, err := playerOf(t, s).play(t.Context(), events, rules{verdicts: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestAFailureIsWrongExceptWhereItMayBe(t *testing.T) {
 		e := some(t)[0]
 		q := *e.Question
 		q.Kind, e.Question = tc.kind, &q
-		r, err := playerOf(t, s).play([]officeload.Event{e}, tc.rules)
+		r, err := playerOf(t, s).play(t.Context(), []officeload.Event{e}, tc.rules)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestAQuestionWithoutAReplyIsLostAndThoseOfOthersAreNotTaken(t *testing.T) {
 		}
 		return out
 	})
-	r, err := playerOf(t, s).play(some(t), rules{verdicts: true})
+	r, err := playerOf(t, s).play(t.Context(), some(t), rules{verdicts: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestLatencyCountsFromWhenTheQuestionWasDue(t *testing.T) {
 	// The first two are due before the play can begin: what the wait for its beginning costs is latency.
 	events := some(t)[:2]
 	events[0].At, events[1].At = -time.Second, -time.Second
-	r, err := playerOf(t, s).play(events, rules{verdicts: true})
+	r, err := playerOf(t, s).play(t.Context(), events, rules{verdicts: true})
 	if err != nil {
 		t.Fatal(err)
 	}
