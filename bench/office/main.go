@@ -55,9 +55,9 @@ func main() {
 	flag.StringVar(&o.report, "report", ".build/bench-office.html", "`FILE` to write the report to; empty: none")
 	flag.Uint64Var(&o.seed, "seed", 1, "`NUMBER` that town and day are made of")
 	flag.Float64Var(&o.rate, "rate", 10_000, "questions a `second`, in the mean")
-	flag.DurationVar(&o.round, "round", 20*time.Second, "how long a round of the morning is")
-	flag.DurationVar(&o.floodRound, "flood-round", 8*time.Second, "how long a round with or without the flood is")
-	flag.IntVar(&o.rounds, "rounds", 3, "rounds, each against the server and the echo in turn")
+	flag.DurationVar(&o.round, "round", 7*time.Second, "how long a round of the morning is")
+	flag.DurationVar(&o.floodRound, "flood-round", 3*time.Second, "how long a round with or without the flood is")
+	flag.IntVar(&o.rounds, "rounds", 8, "rounds, each against the server and the echo in turn")
 	flag.BoolVar(&o.short, "short", false, "one round of 2 s each: checks the answers, says little about latency")
 	flag.Parse()
 	if o.short {

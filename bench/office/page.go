@@ -121,23 +121,31 @@ func distributions(shows string, series []report.Series) report.Lines {
 func (f *figures) costSection() report.Section {
 	s := report.Section{
 		Title: "Processor time a query, against the limit",
-		Text: "User and kernel time of the server's process over its replies, a bar a round. The echo only turns datagrams round, and under full load nothing costs less. " +
-			"At this rate a question often comes alone, and most of the cost is to wake up for it, which the two do in different ways.",
+		Text: "User and kernel time of the server's process over its replies: the median of the rounds, with the least and the greatest. The echo only turns datagrams round, " +
+			"and under full load nothing costs less. At this rate a question often comes alone, and most of the cost is to wake up for it, which the two do in different ways.",
 		Table: report.Table{Head: f.cost()[0], Rows: f.cost()[1:]},
 	}
 	if !f.ours() {
 		return s
 	}
-	bars := report.Bars{Shows: "Processor time a query of the resolver and of the echo, by round."}
+	bars := report.Bars{Shows: "Processor time a query of the resolver and of the echo."}
 	most := 0.0
-	for i := range f.resolver {
-		for j, t := range []turn{f.resolver[i], f.echo[i]} {
-			µs := t.perQuery().Seconds() * 1e6
-			most = max(most, µs)
-			bars.Bars = append(bars.Bars, report.Bar{
-				Name: fmt.Sprintf("%s, round %d", []string{"resolver", "echo"}[j], i+1), Value: µs, Text: fmt.Sprintf("%.1f µs", µs), Colour: []int{0, 4}[j],
-			})
+	for i, side := range []struct {
+		name   string
+		turns  []turn
+		colour int // that of its latencies
+	}{{"resolver", f.resolver, 0}, {"echo", f.echo, len(shownKinds)}} {
+		var each spread
+		for n, t := range side.turns {
+			each = append(each, t.perQuery().Seconds()*1e6)
+			if i == 0 {
+				s.Table.Rows = append(s.Table.Rows, []string{fmt.Sprintf("CPU a query, round %d", n+1), short(t.perQuery()), short(f.echo[n].perQuery())})
+			}
 		}
+		most = max(most, each.most())
+		bars.Bars = append(bars.Bars, report.Bar{
+			Name: side.name, Value: each.median(), From: each.least(), To: each.most(), Text: fmt.Sprintf("%.1f µs", each.median()), Colour: side.colour,
+		})
 	}
 	bars.Axis = report.Axis{Label: "µs a query", Ticks: report.Steps(most, plainly)}
 	s.Picture = bars

@@ -189,9 +189,9 @@ func (b Bars) draw() template.HTML {
 		c.text("", "end", left-8, middle+4, bar.Name)
 		fmt.Fprintf(c, `<rect fill="var(--s%d)" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, bar.Colour, left, y, x(bar.Value)-left, barHeight)
 		if bar.To > bar.From {
-			c.line("axis", x(bar.From), middle, x(bar.To), middle)
-			c.line("axis", x(bar.From), middle-5, x(bar.From), middle+5)
-			c.line("axis", x(bar.To), middle-5, x(bar.To), middle+5)
+			c.line("spread", x(bar.From), middle, x(bar.To), middle)
+			c.line("spread", x(bar.From), middle-5, x(bar.From), middle+5)
+			c.line("spread", x(bar.To), middle-5, x(bar.To), middle+5)
 		}
 		c.text("", "start", x(max(bar.Value, bar.To))+8, middle+4, bar.Text)
 	}
