@@ -137,17 +137,17 @@ func (b *bench) warm(ctx context.Context) (int, error) {
 	events := b.town.Warm(warmRate)
 	for range warmPasses {
 		before := b.upstream.asked.Load()
-		t, err := b.play(ctx, b.resolver, events, rules{verdicts: true})
+		t, err := b.play(ctx, b.resolver, events, rules{verdicts: true, warming: true})
 		switch {
 		case err != nil:
 			return 0, err
 		case t.Wrong > 0:
 			return 0, fmt.Errorf("%d of %d answers of the warm-up are wrong: is the server set up with what --write-town wrote? The first: %s", t.Wrong, len(events), t.First)
-		case b.upstream.asked.Load() == before && t.Lost[officeload.Cached] == 0:
+		case b.upstream.asked.Load() == before && t.Lost[officeload.Cached]+t.Failed[officeload.Cached] == 0:
 			return len(events), nil
 		}
 	}
-	return 0, fmt.Errorf("after %d times the same %d questions the server still asks its upstream or loses some: is its cache large enough?", warmPasses, len(events))
+	return 0, fmt.Errorf("after %d times the same %d questions the server still asks its upstream, fails or loses some: is its cache large enough, and does it ask %s?", warmPasses, len(events), b.upstream.addr())
 }
 
 // The times of day that are played around: the middle of the log-on, and of the morning's work.

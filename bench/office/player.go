@@ -92,10 +92,11 @@ func (r *result) all() *measure.Histogram {
 type rules struct {
 	verdicts bool // replies are checked; the echo's are not
 	overload bool // first-time names may fail
+	warming  bool // so may those that are to be cached
 }
 
 func (r rules) mayFail(k officeload.Kind) bool {
-	return k == officeload.Flood || k == officeload.Cold && r.overload
+	return k == officeload.Flood || k == officeload.Cold && r.overload || k == officeload.Cached && r.warming
 }
 
 // patience is how long after the last question its reply is waited for: past the resolver's own patience with its upstream, 1.8 s until

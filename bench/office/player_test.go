@@ -122,6 +122,7 @@ func TestAFailureIsWrongExceptWhereItMayBe(t *testing.T) {
 	}{
 		{officeload.Cached, rules{verdicts: true}, 1, 0},
 		{officeload.Cached, rules{verdicts: true, overload: true}, 1, 0},
+		{officeload.Cached, rules{verdicts: true, warming: true}, 0, 1},
 		{officeload.Cold, rules{verdicts: true}, 1, 0},
 		{officeload.Cold, rules{verdicts: true, overload: true}, 0, 1},
 		{officeload.Flood, rules{verdicts: true}, 0, 1},
