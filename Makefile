@@ -6,10 +6,10 @@ FUZZTIME ?= 60s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz bench e2e lint generate check
+.PHONY: help run build test race fuzz bench bench-office e2e lint generate check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## play a small town on 127.0.0.1:5300, every 127.x.y.z a workstation
 	./.build/usciere serve --demo
@@ -28,6 +28,9 @@ fuzz: ## run every fuzz target for FUZZTIME (60s)
 
 bench: ## run the Go benchmarks of the query path
 	$(GO) test -run '^$$' -bench . -benchmem ./policy/... ./resolver/...
+
+bench-office: build ## play a town hall's morning against the binary; prints latencies, writes .build/bench-office.html
+	$(GO) run ./bench/office
 
 e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, nmap, unbound, nsd, knot, dnsperf, curl with apt)
 	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap
