@@ -7,26 +7,36 @@ import (
 	"sync/atomic"
 )
 
-// gathering is the entries of an index that is built at once, as at start, by the run they go to. One goroutine adds to one.
+// gathering is entries for an index that is built at once, as at start. One goroutine adds to one.
 type gathering struct {
-	runs   [fanout * fanout][]entry
-	recent []entry // marks that still count up, where markPlace puts them
+	chunks [][]entry
+	counts [fanout * fanout]uint32 // by run
+	recent []entry                 // marks that still count up, where addMark puts them
 }
 
-// recentMarks is how many marks of a gathering still count up. All rules of an office have marks at a few names, such as
-// "it" and "gov.it"; this keeps most of what a thousand offices have there from being sorted only to be added up.
-const recentMarks = 1 << 14
+const (
+	chunkEntries = 8192
+	// recentMarks is how many marks of a gathering still count up. All rules of an office have marks at a few names, such as
+	// "it" and "gov.it"; this keeps most of what a thousand offices have there from being sorted only to be added up.
+	recentMarks = 1 << 14
+)
 
 func (g *gathering) add(e entry) {
-	at := e.hi >> (64 - placeBits)
-	g.runs[at] = append(g.runs[at], e)
+	last := len(g.chunks) - 1
+	if last < 0 || len(g.chunks[last]) == chunkEntries {
+		g.chunks = append(g.chunks, make([]entry, 0, chunkEntries))
+		last++
+	}
+	g.chunks[last] = append(g.chunks[last], e)
+	g.counts[e.hi>>(64-placeBits)]++
 }
 
 func (g *gathering) addMark(e entry) {
 	if g.recent == nil {
 		g.recent = make([]entry, recentMarks)
 	}
-	old := &g.recent[(uint32(e.hi)^uint32(e.owner)*0x9e3779b1)%recentMarks] // a factor that spreads the owners: 2^32 by the golden ratio
+	const spread = 0x9e3779b1 // the owners, whose numbers are small: 2^32 by the golden ratio
+	old := &g.recent[(uint32(e.hi)^uint32(e.owner)*spread)%recentMarks]
 	if old.order(&e) == 0 {
 		old.grant += e.grant
 		return
@@ -47,42 +57,65 @@ func (g *gathering) finish() {
 	g.recent = nil
 }
 
-// indexOf builds an index of all that was gathered, which it uses up; marks of one owner at one name are added up. Runs
-// have memory of their own, so that what a change replaces is freed.
+// indexOf builds an index of all that was gathered, which it uses up; marks of one owner at one name are added up. Every
+// run has memory of its own, so that what a change replaces is freed.
 func indexOf(parts []*gathering) index {
-	for _, g := range parts {
+	runs := new([fanout * fanout][]entry)
+	var workers sync.WaitGroup
+	from := make([][fanout * fanout]uint32, len(parts)) // where each part's entries of a run begin
+	for i, g := range parts {
 		g.finish()
+		if i > 0 {
+			for at := range runs {
+				from[i][at] = from[i-1][at] + parts[i-1].counts[at]
+			}
+		}
 	}
+	for at := range runs {
+		last := len(parts) - 1
+		runs[at] = make([]entry, from[last][at]+parts[last].counts[at])
+	}
+	for i, g := range parts {
+		workers.Go(func() {
+			for c, chunk := range g.chunks {
+				for _, e := range chunk {
+					at := e.hi >> (64 - placeBits)
+					runs[at][from[i][at]] = e
+					from[i][at]++
+				}
+				g.chunks[c] = nil
+			}
+		})
+	}
+	workers.Wait()
 	x := index{new([fanout]*[fanout]*run)}
 	var next atomic.Int32
-	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), fanout) {
 		workers.Go(func() {
-			var scratch []entry
-			for {
-				b := int(next.Add(1)) - 1
-				if b >= fanout {
-					return
-				}
-				block := new([fanout]*run)
-				for p := range block {
-					scratch = scratch[:0]
-					for _, g := range parts {
-						scratch = append(scratch, g.runs[b*fanout+p]...)
-						g.runs[b*fanout+p] = nil
-					}
-					block[p] = emptyRun
-					if len(scratch) > 0 {
-						slices.SortFunc(scratch, inOrder)
-						block[p] = newRun(slices.Clone(addUpMarks(scratch)))
-					}
-				}
-				x.root[b] = block
+			for b := next.Add(1) - 1; b < fanout; b = next.Add(1) - 1 {
+				x.root[b] = blockOf(runs[b*fanout : (b+1)*fanout])
 			}
 		})
 	}
 	workers.Wait()
 	return x
+}
+
+// blockOf makes one block of an index of the entries of its runs.
+func blockOf(runs [][]entry) *[fanout]*run {
+	block := new([fanout]*run)
+	for p, entries := range runs {
+		slices.SortFunc(entries, inOrder)
+		all := len(entries)
+		if entries = addUpMarks(entries); len(entries) < all*15/16 {
+			entries = slices.Clone(entries)
+		}
+		block[p] = emptyRun
+		if len(entries) > 0 {
+			block[p] = newRun(entries)
+		}
+	}
+	return block
 }
 
 // addUpMarks merges equal marks of a sorted run, in place.

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
+	"os"
+	"syscall"
 )
 
 // bbolt maps its file and follows it without a look left or right: a page number beyond the end is a SIGBUS, a cycle an endless
@@ -38,66 +38,62 @@ const (
 
 // pages is a walk over all pages of a file.
 type pages struct {
-	r       io.ReaderAt
-	size    uint64 // of a page
-	high    uint64 // pages in use are below
-	seen    []bool // by page
-	buffers [][]byte
+	file []byte
+	size uint64 // of a page
+	high uint64 // pages in use are below
+	seen []bool // by page
 }
 
 // checkPages checks that a bbolt file can be followed safely, every page of it being in use or free, and that no committed change
 // is missing as far as the file can tell. spare is true when one of the two meta pages is damaged, but the older one. Its
-// errors are ErrDamaged or those of reading.
-func checkPages(f interface {
-	io.ReaderAt
-	Stat() (fs.FileInfo, error)
-}) (spare bool, err error) {
+// errors are ErrDamaged or those of mapping the file; a page that the disk does not give is an ErrDamaged too.
+func checkPages(f *os.File) (spare bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return false, err
 	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case !info.Mode().IsRegular():
 		return false, damaged("it is not a regular file")
-	}
-	return checkLayout(f, info.Size())
-}
-
-func checkLayout(r io.ReaderAt, length int64) (spare bool, err error) {
-	if length == 0 {
+	case info.Size() == 0:
 		return false, damaged("the file is empty")
 	}
-	m, spare, err := readMeta(r, length)
+	file, err := syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return false, fmt.Errorf("map %s: %w", f.Name(), advise(err))
+	}
+	err = guard(func() error {
+		spare, err = checkLayout(file)
+		return err
+	})
+	return spare, errors.Join(err, syscall.Munmap(file))
+}
+
+func checkLayout(file []byte) (spare bool, err error) {
+	m, spare, err := readMeta(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return false, err
 	}
 	if m.high < 2 {
 		return false, damaged("its meta page counts %d pages", m.high)
 	}
-	if uint64(length)/m.pageSize < m.high {
-		return false, damaged("the file is cut: it has %d octets of %d", length, m.high*m.pageSize)
+	if uint64(len(file))/m.pageSize < m.high {
+		return false, damaged("the file is cut: it has %d octets of %d", len(file), m.high*m.pageSize)
 	}
-	p := &pages{r: r, size: m.pageSize, high: m.high, seen: make([]bool, m.high)}
+	p := &pages{file: file, size: m.pageSize, high: m.high, seen: make([]bool, m.high)}
 	p.seen[0], p.seen[1] = true, true
 	if err := p.freelist(m.freelist); err != nil {
-		return false, badPages(err)
+		return false, damaged("%w", err)
 	}
 	if err := p.tree(m.root, 0, nil, nil, true); err != nil {
-		return false, badPages(err)
+		return false, damaged("%w", err)
 	}
 	for id, seen := range p.seen {
 		if !seen {
-			return false, badPages(fmt.Errorf("page %d is neither in use nor free", id))
+			return false, damaged("page %d is neither in use nor free", id)
 		}
 	}
 	return spare, nil
-}
-
-// badPages is an ErrDamaged, unless err is one of the disk's.
-func badPages(err error) error {
-	if _, ok := errors.AsType[*fs.PathError](err); ok {
-		return advise(err)
-	}
-	return damaged("%w", err)
 }
 
 // claim notes that n pages from id on are in use or free, which they may be once.
@@ -114,34 +110,22 @@ func (p *pages) claim(id, n uint64) error {
 	return nil
 }
 
-// read reads a page with its overflow, and claims it. It is valid until the next read at the same depth.
-func (p *pages) read(id uint64, depth int) ([]byte, error) {
+// read returns a page with its overflow, and claims it.
+func (p *pages) read(id uint64) ([]byte, error) {
 	if err := p.claim(id, 1); err != nil {
 		return nil, err
 	}
-	for len(p.buffers) <= depth {
-		p.buffers = append(p.buffers, make([]byte, p.size))
-	}
-	page := p.buffers[depth][:p.size]
-	if _, err := p.r.ReadAt(page, int64(id*p.size)); err != nil {
-		return nil, fmt.Errorf("read page %d: %w", id, err)
-	}
+	page := p.file[id*p.size : (id+1)*p.size]
 	if at := binary.NativeEndian.Uint64(page); at != id {
 		return nil, fmt.Errorf("page %d calls itself %d", id, at)
 	}
 	over := uint64(binary.NativeEndian.Uint32(page[12:]))
-	if over == 0 {
-		return page, nil
+	if over > 0 {
+		if err := p.claim(id+1, over); err != nil {
+			return nil, err
+		}
 	}
-	if err := p.claim(id+1, over); err != nil {
-		return nil, err
-	}
-	page = append(page, make([]byte, over*p.size)...)
-	if _, err := p.r.ReadAt(page[p.size:], int64((id+1)*p.size)); err != nil {
-		return nil, fmt.Errorf("read page %d: %w", id, err)
-	}
-	p.buffers[depth] = page
-	return page, nil
+	return p.file[id*p.size : (id+1+over)*p.size], nil
 }
 
 func header(page []byte) (flags uint16, count uint64) {
@@ -150,7 +134,7 @@ func header(page []byte) (flags uint16, count uint64) {
 
 // freelist claims the free pages.
 func (p *pages) freelist(id uint64) error {
-	page, err := p.read(id, 0)
+	page, err := p.read(id)
 	if err != nil {
 		return err
 	}
@@ -180,7 +164,7 @@ func (p *pages) tree(id uint64, depth int, from, to []byte, root bool) error {
 	if depth > maxDepth {
 		return fmt.Errorf("page %d lies too deep", id)
 	}
-	page, err := p.read(id, depth)
+	page, err := p.read(id)
 	if err != nil {
 		return err
 	}
