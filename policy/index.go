@@ -35,7 +35,7 @@ var emptyRun = newRun(nil)
 
 // newRun makes a run of sorted entries.
 func newRun(entries []entry) *run {
-	partBits := max(0, bits.Len(uint(len(entries)))-2)
+	partBits := partBits(len(entries))
 	r := &run{entries: entries, starts: make([]uint32, 1<<partBits+1), shift: uint8(64 - partBits)}
 	part := 0
 	for i := range entries {
@@ -50,7 +50,12 @@ func newRun(entries []entry) *run {
 	return r
 }
 
-func (r *run) part(hi uint64) int { return int(hi << placeBits >> r.shift) }
+func (r *run) part(hi uint64) int { return partOf(hi, int(r.shift)) }
+
+// partBits is how many bits of a hash number the parts of a run of n entries.
+func partBits(n int) int { return max(0, bits.Len(uint(n))-2) }
+
+func partOf(hi uint64, shift int) int { return int(hi << placeBits >> shift) }
 
 // entry is one rule of a grant or service at a name. Among the marks it says that rules of the owner stand below the name.
 type entry struct {

@@ -104,18 +104,44 @@ func indexOf(parts []*gathering) index {
 // blockOf makes one block of an index of the entries of its runs.
 func blockOf(runs [][]entry) *[fanout]*run {
 	block := new([fanout]*run)
+	var scratch []entry
 	for p, entries := range runs {
-		slices.SortFunc(entries, inOrder)
 		all := len(entries)
+		scratch = slices.Grow(scratch[:0], all)[:all]
+		sortRun(entries, scratch)
 		if entries = addUpMarks(entries); len(entries) < all*15/16 {
 			entries = slices.Clone(entries)
 		}
 		block[p] = emptyRun
-		if len(entries) > 0 {
+		if all > 0 {
 			block[p] = newRun(entries)
 		}
 	}
 	return block
+}
+
+// sortRun sorts the entries of a run: first by part, of which each is sorted by itself. scratch is of the same length.
+func sortRun(entries, scratch []entry) {
+	partBits := partBits(len(entries))
+	part := func(e *entry) int { return partOf(e.hi, 64-partBits) }
+	next := make([]uint32, 1<<partBits+1)
+	for i := range entries {
+		next[part(&entries[i])+1]++
+	}
+	for p := range len(next) - 1 {
+		next[p+1] += next[p]
+	}
+	for i := range entries {
+		p := part(&entries[i])
+		scratch[next[p]] = entries[i]
+		next[p]++
+	}
+	from := uint32(0)
+	for _, to := range next[:len(next)-1] { // where each part ends by now
+		slices.SortFunc(scratch[from:to], inOrder)
+		from = to
+	}
+	copy(entries, scratch)
 }
 
 // addUpMarks merges equal marks of a sorted run, in place.

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -41,8 +44,15 @@ type pages struct {
 	file []byte
 	size uint64 // of a page
 	high uint64 // pages in use are below
-	seen []bool // by page
+	seen []atomic.Bool // by page
+
+	idle  chan struct{} // holds one for each walk but the first
+	walks sync.WaitGroup
+	fault atomic.Pointer[error] // what one of them found
 }
+
+// maxShared is the depth down to which the walk of a branch's child may go to another processor; below, it is too little work.
+const maxShared = 3
 
 // checkPages checks that a bbolt file can be followed safely, every page of it being in use or free, and that no committed change
 // is missing as far as the file can tell. spare is true when one of the two meta pages is damaged, but the older one. Its
@@ -80,16 +90,18 @@ func checkLayout(file []byte) (spare bool, err error) {
 	if uint64(len(file))/m.pageSize < m.high {
 		return false, damaged("the file is cut: it has %d octets of %d", len(file), m.high*m.pageSize)
 	}
-	p := &pages{file: file, size: m.pageSize, high: m.high, seen: make([]bool, m.high)}
-	p.seen[0], p.seen[1] = true, true
+	p := &pages{file: file, size: m.pageSize, high: m.high, seen: make([]atomic.Bool, m.high)}
+	p.idle = make(chan struct{}, runtime.GOMAXPROCS(0)-1)
+	p.seen[0].Store(true)
+	p.seen[1].Store(true)
 	if err := p.freelist(m.freelist); err != nil {
 		return false, damaged("%w", err)
 	}
-	if err := p.tree(m.root, 0, nil, nil, true); err != nil {
+	if err := p.walk(m.root); err != nil {
 		return false, damaged("%w", err)
 	}
-	for id, seen := range p.seen {
-		if !seen {
+	for id := range p.seen {
+		if !p.seen[id].Load() {
 			return false, damaged("page %d is neither in use nor free", id)
 		}
 	}
@@ -102,10 +114,9 @@ func (p *pages) claim(id, n uint64) error {
 		return fmt.Errorf("page %d is outside the file's %d", id, p.high)
 	}
 	for i := id; i < id+n; i++ {
-		if p.seen[i] {
+		if p.seen[i].Swap(true) {
 			return fmt.Errorf("page %d is used twice", i)
 		}
-		p.seen[i] = true
 	}
 	return nil
 }
@@ -158,6 +169,38 @@ func (p *pages) freelist(id uint64) error {
 	return nil
 }
 
+// walk walks everything, on all processors.
+func (p *pages) walk(root uint64) error {
+	defer p.walks.Wait() // also when a page that is gone ends it
+	if err := p.tree(root, 0, nil, nil, true); err != nil {
+		return err
+	}
+	p.walks.Wait()
+	if fault := p.fault.Load(); fault != nil {
+		return *fault
+	}
+	return nil
+}
+
+// child walks the tree below a branch, elsewhere if a processor is idle.
+func (p *pages) child(id uint64, depth int, from, to []byte, root bool) error {
+	if depth > maxShared {
+		return p.tree(id, depth, from, to, root)
+	}
+	select {
+	case p.idle <- struct{}{}:
+		p.walks.Go(func() {
+			defer func() { <-p.idle }()
+			if err := guard(func() error { return p.tree(id, depth, from, to, root) }); err != nil {
+				p.fault.Store(&err)
+			}
+		})
+		return nil
+	default:
+		return p.tree(id, depth, from, to, root)
+	}
+}
+
 // tree walks the tree below a page, whose keys are at least from and below to (nil: no bound). Only the file's own root
 // holds buckets.
 func (p *pages) tree(id uint64, depth int, from, to []byte, root bool) error {
@@ -200,7 +243,7 @@ func (p *pages) branch(page []byte, depth int, from, to []byte, root bool) error
 			bound = nextKey
 		}
 		if err == nil {
-			err = p.tree(child, depth+1, key, bound, root)
+			err = p.child(child, depth+1, key, bound, root)
 		}
 		from, key, child = key, nextKey, nextChild
 	}
