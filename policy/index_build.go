@@ -138,10 +138,23 @@ func sortRun(entries, scratch []entry) {
 	}
 	from := uint32(0)
 	for _, to := range next[:len(next)-1] { // where each part ends by now
-		slices.SortFunc(scratch[from:to], inOrder)
+		sortPart(scratch[from:to])
 		from = to
 	}
 	copy(entries, scratch)
+}
+
+// sortPart sorts a part, of a few entries or of a name with many owners.
+func sortPart(part []entry) {
+	if len(part) > 12 {
+		slices.SortFunc(part, inOrder)
+		return
+	}
+	for i := 1; i < len(part); i++ {
+		for j := i; j > 0 && (part[j].hi < part[j-1].hi || part[j].hi == part[j-1].hi && part[j].order(&part[j-1]) < 0); j-- {
+			part[j], part[j-1] = part[j-1], part[j]
+		}
+	}
 }
 
 // addUpMarks merges equal marks of a sorted run, in place.

@@ -42,8 +42,8 @@ const (
 // pages is a walk over all pages of a file.
 type pages struct {
 	file []byte
-	size uint64 // of a page
-	high uint64 // pages in use are below
+	size uint64        // of a page
+	high uint64        // pages in use are below
 	seen []atomic.Bool // by page
 
 	idle  chan struct{} // holds one for each walk but the first
