@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -103,10 +102,19 @@ func FuzzStoredGrant(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var fast storedGrant
 		var slow Grant
-		if fast.read(bytes.Clone(text)) && json.Unmarshal(text, &slow) == nil && !fast.revoked && slow.Revoked == nil {
-			if n := len(fast.terms); slow.Role == "" && !bytes.Contains(fast.terms[:n], []byte(`"rule"`)) {
-				sameGrant(t, &fast, &slow)
-			}
+		if !fast.read(text) || fast.revoked || json.Unmarshal(text, &slow) != nil {
+			return
+		}
+		// A member written twice, which Put never does, could hide among the terms.
+		var terms map[string]json.RawMessage
+		if json.Unmarshal(append(append([]byte("{"), fast.terms[1:]...), '}'), &terms) != nil {
+			return
+		}
+		for _, known := range []string{"channel", "types", "from", "until", "schedule"} {
+			delete(terms, known)
+		}
+		if len(terms) == 0 {
+			sameGrant(t, &fast, &slow)
 		}
 	})
 }
