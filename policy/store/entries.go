@@ -154,7 +154,7 @@ func (s *Store) tailStart(head journal.Head, n uint64) (start uint64, err error)
 			return err
 		}
 		c, octets := from.Cursor(), 0
-		for k, v := c.Last(); k != nil && len(k) == 8; k, v = c.Prev() {
+		for k, v := c.Last(); len(k) == 8; k, v = c.Prev() {
 			octets += len(v)
 			start = binary.BigEndian.Uint64(k)
 			if octets > tailOctets && start < head.Seq || head.Seq-start >= n {
