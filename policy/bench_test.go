@@ -24,6 +24,8 @@ const (
 	bigOffices  = 1_000
 	bigNetworks = 10_000
 	bigServices = 200
+	// bigQuestions is how many granted names are asked, at every size: what a day asks does not grow with the rules.
+	bigQuestions = 500
 )
 
 var bigSite = Town{Site: prefixes("10.0.0.0/8"), Zone: rome}
@@ -69,7 +71,7 @@ func newBig(rules int) *big {
 	for i := range rules {
 		office, text := rng.IntN(bigOffices), bigRule(rng)
 		grant(bigServices+i+1, Subject{Office: fmt.Sprintf("o%d", office)}, fmt.Sprintf(`"rule":%q`, text))
-		if len(b.names) < 4096 {
+		if len(b.names) < bigQuestions {
 			n := name(kindless(text))
 			if text[0] == '.' {
 				n = name("www" + text)

@@ -1,6 +1,11 @@
 package policy
 
-import "golang.org/x/net/publicsuffix"
+import (
+	"hash/maphash"
+	"sync/atomic"
+
+	"golang.org/x/net/publicsuffix"
+)
 
 // Browsable says whether a name could be a site that a person opens, for which a block page makes sense: two labels or
 // more, under a top-level domain of the public DNS. Service names (an underscore), proxy and tunnel discovery (wpad,
@@ -23,8 +28,25 @@ func Browsable(name []byte) bool {
 	return string(name[last:]) != "\x04arpa\x00" && isPublic(name[last:])
 }
 
-// isPublic says whether a single label, in wire form, is a top-level domain of the public DNS (publicsuffix.org).
+// isPublic says whether a single label, in wire form, is a top-level domain of the public DNS (publicsuffix.org). The list
+// takes a string, which would have to be made anew for every question: what it said of the labels asked last is kept.
 func isPublic(label []byte) bool {
-	_, icann := publicsuffix.PublicSuffix(string(label[1 : 1+int(label[0])]))
-	return icann
+	text := label[1 : 1+int(label[0])]
+	place := &topLevel[maphash.Bytes(seedLo, text)%uint64(len(topLevel))]
+	known := place.Load()
+	if known == nil || known.label != string(text) {
+		known = &topLabel{label: string(text)}
+		_, known.public = publicsuffix.PublicSuffix(known.label)
+		place.Store(known)
+	}
+	return known.public
 }
+
+type topLabel struct {
+	label  string
+	public bool
+}
+
+// topLevel holds what isPublic found out, each label in the place its hash gives, the newest of those that share one. A town
+// meets some tens of them.
+var topLevel [1 << 10]atomic.Pointer[topLabel]

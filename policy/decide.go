@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -118,8 +119,7 @@ func (s *Snapshot) Decide(c *Client, name []byte, t Type, at time.Time) Verdict 
 	}
 	mail, labels, _ := mailBase(name, t)
 	for off, depth := 0, 0; name[off] != 0; depth++ {
-		hi, lo := nameHash(name[off:])
-		if entries := s.rules.find(hi, lo); len(entries) > 0 {
+		if entries := s.rules.find(name[off:]); len(entries) > 0 {
 			if v, ok := s.match(c, entries, question{t, at, mail, depth, depth - labels}); ok {
 				v.suffix = uint8(off)
 				return v
@@ -172,15 +172,12 @@ func (s *Snapshot) match(c *Client, entries []entry, q question) (best Verdict, 
 	}
 	for i := range subjects {
 		for _, e := range of(entries, subjects[i].owner) {
-			if cond := &s.conds[e.cond]; e.cond != isAncestor && cond.fits(q) && cond.opens(q.t, q.at, s.town.Zone) {
+			if cond := &s.conds[e.cond]; cond.fits(q) && cond.opens(q.t, q.at, s.town.Zone) {
 				take(cond.kind, 1, i, e.grant, nil)
 			}
 		}
 	}
 	for _, e := range services(entries) {
-		if e.cond == isAncestor {
-			continue
-		}
 		cond := &s.conds[e.cond]
 		if !cond.fits(q) {
 			continue
@@ -223,9 +220,16 @@ func (s *Snapshot) Exists(c *Client, name []byte) bool {
 	if hasLabel(name, "\x04_tcp") || hasLabel(name, "\x04_udp") {
 		base = 5 // the mail SRV names of a domain stand below it
 	}
+	if s.reaches(c, s.marks.find(name), nil) {
+		return true
+	}
 	for off, depth := 0, 0; name[off] != 0; depth++ {
-		hi, lo := nameHash(name[off:])
-		if entries := s.rules.find(hi, lo); len(entries) > 0 && s.reaches(c, entries, depth, off > 0 && off == base) {
+		mailName := off > 0 && off == base
+		covers := func(e entry) bool {
+			cond := &s.conds[e.cond]
+			return depth == 0 || cond.kind != Exact || mailName && cond.mail
+		}
+		if s.reaches(c, s.rules.find(name[off:]), covers) {
 			return true
 		}
 		off += 1 + int(name[off])
@@ -233,32 +237,24 @@ func (s *Snapshot) Exists(c *Client, name []byte) bool {
 	return false
 }
 
-// reaches says whether one of the client's rules at a name depth labels above the one asked covers it or a name below it;
-// mailName says that the mail rules of the upper name cover the lower one.
-func (s *Snapshot) reaches(c *Client, entries []entry, depth int, mailName bool) bool {
-	subjects := s.subjects(c)
-	any := func(entries []entry) bool {
-		for _, e := range entries {
-			cond := &s.conds[e.cond]
-			if depth == 0 || e.cond != isAncestor && (cond.kind != Exact || mailName && cond.mail) {
-				return true
-			}
-		}
+// reaches says whether one of a name's entries that covers holds for is the client's; without covers, any of them.
+func (s *Snapshot) reaches(c *Client, entries []entry, covers func(entry) bool) bool {
+	if len(entries) == 0 {
 		return false
 	}
+	subjects := s.subjects(c)
 	for i := range subjects {
-		if any(of(entries, subjects[i].owner)) {
+		mine := of(entries, subjects[i].owner)
+		if covers == nil && len(mine) > 0 || covers != nil && slices.ContainsFunc(mine, covers) {
 			return true
 		}
 	}
-	of := services(entries)
-	for i := range of {
-		if !any(of[i : i+1]) {
+	for _, e := range services(entries) {
+		if covers != nil && !covers(e) {
 			continue
 		}
-		number := uint32(of[i].owner &^ ownerKind)
-		for j := range subjects {
-			if len(subjects[j].of(number)) > 0 {
+		for i := range subjects {
+			if len(subjects[i].of(uint32(e.owner&^ownerKind))) > 0 {
 				return true
 			}
 		}

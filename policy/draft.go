@@ -16,8 +16,13 @@ func (s *Snapshot) fork() *Snapshot {
 
 // setOffice adds an office or replaces its record; networks are kept apart.
 func (s *Snapshot) setOffice(record *Office) {
+	s.byNumber, s.offices = slices.Clone(s.byNumber), maps.Clone(s.offices)
+	s.enterOffice(record)
+}
+
+// enterOffice is setOffice within what is not shared.
+func (s *Snapshot) enterOffice(record *Office) *office {
 	next := &office{Office: record}
-	s.byNumber = slices.Clone(s.byNumber)
 	if old, ok := s.offices[record.ID]; ok {
 		next.number, next.holds = old.number, old.holds
 		s.byNumber[next.number-1] = next
@@ -25,8 +30,8 @@ func (s *Snapshot) setOffice(record *Office) {
 		s.byNumber = append(s.byNumber, next)
 		next.number = uint32(len(s.byNumber))
 	}
-	s.offices = maps.Clone(s.offices)
 	s.offices[record.ID] = next
+	return next
 }
 
 // dropOffice takes an office out; its networks, hosts, seats and grants are gone before.
@@ -55,6 +60,11 @@ func (s *Snapshot) dropSeat(id string) {
 
 // setHost adds or replaces a host; the seats it is bound to and its office are there already.
 func (s *Snapshot) setHost(record *Host) {
+	s.hosts = s.hosts.InsertPersist(hostPrefix(record.Addr), s.machineOf(record))
+}
+
+// machineOf is a host as the query path needs it.
+func (s *Snapshot) machineOf(record *Host) *machine {
 	m := &machine{Host: record}
 	if record.Office != "" {
 		m.office = s.offices[record.Office].number
@@ -63,32 +73,38 @@ func (s *Snapshot) setHost(record *Host) {
 		seat := s.seats[b.Seat]
 		m.bound = append(m.bound, boundSeat{spanOf(b.From, b.Until, s.town.Zone), seat.ID, s.offices[seat.Office].number, seat.Role})
 	}
-	s.hosts = s.hosts.InsertPersist(hostPrefix(record.Addr), m)
+	return m
 }
 
 func (s *Snapshot) dropHost(addr netip.Addr) { s.hosts = s.hosts.DeletePersist(hostPrefix(addr)) }
 
 // setService adds a service or replaces its rules.
 func (s *Snapshot) setService(record *Service) {
+	if old, ok := s.services[record.ID]; ok {
+		s.eachServiceEntry(old, s.takeEntry)
+	}
+	s.servicen, s.services = slices.Clone(s.servicen), maps.Clone(s.services)
+	s.eachServiceEntry(s.enterService(record), s.putEntry)
+}
+
+// enterService adds or replaces the record of a service within what is not shared.
+func (s *Snapshot) enterService(record *Service) *service {
 	next := &service{Service: record}
-	s.servicen = slices.Clone(s.servicen)
 	if old, ok := s.services[record.ID]; ok {
 		next.number, next.used = old.number, old.used
 		s.servicen[next.number-1] = next
-		s.eachServiceEntry(old, func(e entry) { s.rules = s.rules.without(e) })
 	} else {
 		s.servicen = append(s.servicen, next)
 		next.number = uint32(len(s.servicen))
 	}
-	s.eachServiceEntry(next, func(e entry) { s.rules = s.rules.with(e) })
-	s.services = maps.Clone(s.services)
 	s.services[record.ID] = next
+	return next
 }
 
 // dropService takes out a service that nobody is granted.
 func (s *Snapshot) dropService(id string) {
 	old := s.services[id]
-	s.eachServiceEntry(old, func(e entry) { s.rules = s.rules.without(e) })
+	s.eachServiceEntry(old, s.takeEntry)
 	s.servicen = slices.Clone(s.servicen)
 	s.servicen[old.number-1] = nil
 	s.services = maps.Clone(s.services)
@@ -109,7 +125,7 @@ func (s *Snapshot) addGrant(g *Grant) {
 	s.grants++
 	cond := s.condition(g.terms())
 	if g.Rule != nil {
-		eachEntry(*g.Rule, s.owner(g.Subject), uint32(g.ID), cond, func(e entry) { s.rules = s.rules.with(e) })
+		eachEntry([]byte(g.Rule.Name), s.owner(g.Subject), uint32(g.ID), cond, s.putEntry)
 		return
 	}
 	h := held{s.services[g.Service].number, uint32(g.ID), cond}
@@ -124,7 +140,7 @@ func (s *Snapshot) dropGrant(g *Grant) {
 	s.grants--
 	cond := s.condition(g.terms())
 	if g.Rule != nil {
-		eachEntry(*g.Rule, s.owner(g.Subject), uint32(g.ID), cond, func(e entry) { s.rules = s.rules.without(e) })
+		eachEntry([]byte(g.Rule.Name), s.owner(g.Subject), uint32(g.ID), cond, s.takeEntry)
 		return
 	}
 	h := held{s.services[g.Service].number, uint32(g.ID), cond}
@@ -141,9 +157,8 @@ func (s *Snapshot) twin(g *Grant) (GrantID, bool) {
 		return 0, false
 	}
 	if g.Rule != nil {
-		hi, lo := nameHash([]byte(g.Rule.Name))
-		for _, e := range of(s.rules.find(hi, lo), s.owner(g.Subject)) {
-			if e.cond == uint32(i) && i != int(isAncestor) {
+		for _, e := range of(s.rules.find([]byte(g.Rule.Name)), s.owner(g.Subject)) {
+			if e.cond == uint32(i) {
 				return GrantID(e.grant), true
 			}
 		}
@@ -208,13 +223,30 @@ func (s *Snapshot) condition(t terms) uint32 {
 	return uint32(len(s.conds) - 1)
 }
 
-// eachEntry gives the entries of a rule: its own, and a mark at each name above it but the root.
-func eachEntry(r Rule, who owner, grant, cond uint32, do func(entry)) {
-	hi, lo := nameHash([]byte(r.Name))
+// putEntry and takeEntry take entries into the rules or the marks, or out of them.
+func (s *Snapshot) putEntry(e entry) {
+	if e.cond == isMark {
+		s.marks = s.marks.with(e)
+	} else {
+		s.rules = s.rules.with(e)
+	}
+}
+
+func (s *Snapshot) takeEntry(e entry) {
+	if e.cond == isMark {
+		s.marks = s.marks.without(e)
+	} else {
+		s.rules = s.rules.without(e)
+	}
+}
+
+// eachEntry gives the entries of a rule, whose name is in wire form: its own, and a mark at each name above it but the root.
+func eachEntry(name []byte, who owner, grant, cond uint32, do func(entry)) {
+	hi, lo := nameHash(name)
 	do(entry{hi, lo, who, grant, cond})
-	for n := r.Name.Parent(); n != Root; n = n.Parent() {
-		hi, lo := nameHash([]byte(n))
-		do(entry{hi, lo, who, 1, isAncestor})
+	for name = name[1+name[0]:]; name[0] != 0; name = name[1+name[0]:] {
+		hi, lo := nameHash(name)
+		do(entry{hi, lo, who, 1, isMark})
 	}
 }
 
@@ -222,6 +254,6 @@ func (s *Snapshot) eachServiceEntry(sv *service, do func(entry)) {
 	for _, r := range sv.Rules {
 		t := termsOf(r.Rule.Kind, Web, nil)
 		t.mail = sv.Channel == Mail
-		eachEntry(r.Rule, ownerKind|owner(sv.number), 0, s.condition(t), do)
+		eachEntry([]byte(r.Rule.Name), ownerKind|owner(sv.number), 0, s.condition(t), do)
 	}
 }

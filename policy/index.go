@@ -3,34 +3,71 @@ package policy
 import (
 	"cmp"
 	"hash/maphash"
+	"math/bits"
 	"slices"
+	"sort"
 )
 
-// index finds, for one name, every entry whose rule stands at that name: whom a grant there is for, or which service it
-// belongs to. It is a hash table of 4096 short sorted runs in two levels of 64, immutable: a change copies one run and the
-// two blocks above it, so that readers of the old index are never disturbed and a change costs the same at 500 rules and at
-// a million. The entries hold no pointers, so a million of them cost the garbage collector nothing.
+// index finds, for one name, every entry that stands at that name: whom a grant there is for, or which service the rule
+// belongs to. It is a hash table of 4096 sorted runs in two levels of 64, immutable: a change copies one run and the two
+// blocks above it, so that readers of the old index are never disturbed and a change costs nearly the same at 500 rules and
+// at a million. The entries hold no pointers, so a million of them cost the garbage collector nothing.
 //
 // Names are not kept: an entry has 96 bits of two keyed hashes of its name. With a million rules the odds that any one
 // question meets a false match are below 1 in 10^21.
 type index struct {
-	root *[fanout]*[fanout][]entry
+	root *[fanout]*[fanout]*run
 }
 
 const fanout = 64
 
-// entry is one rule of a grant or service, or, with the condition isAncestor, the mark that count rules of the owner stand
-// below the name.
+// run is the entries of one place, sorted, in parts of two to four on average: a question looks at one part. Hashes are
+// uniform, so the parts are equal stretches of them.
+type run struct {
+	entries []entry
+	starts  []uint32 // where each part begins; at the end the number of entries
+	shift   uint8    // by which a hash without the bits of its place becomes the number of its part
+}
+
+const placeBits = 12 // of a hash, that say which run it belongs to
+
+var emptyRun = newRun(nil)
+
+// newRun makes a run of sorted entries.
+func newRun(entries []entry) *run {
+	partBits := partBits(len(entries))
+	r := &run{entries: entries, starts: make([]uint32, 1<<partBits+1), shift: uint8(64 - partBits)}
+	part := 0
+	for i := range entries {
+		for at := r.part(entries[i].hi); part < at; {
+			part++
+			r.starts[part] = uint32(i)
+		}
+	}
+	for part++; part < len(r.starts); part++ {
+		r.starts[part] = uint32(len(entries))
+	}
+	return r
+}
+
+func (r *run) part(hi uint64) int { return partOf(hi, int(r.shift)) }
+
+// partBits is how many bits of a hash number the parts of a run of n entries.
+func partBits(n int) int { return max(0, bits.Len(uint(n))-2) }
+
+func partOf(hi uint64, shift int) int { return int(hi << placeBits >> shift) }
+
+// entry is one rule of a grant or service at a name. Among the marks it says that rules of the owner stand below the name.
 type entry struct {
 	hi    uint64
 	lo    uint32
 	owner owner
-	grant uint32 // GrantID; of a service's rule 0; of an ancestor mark the count
+	grant uint32 // GrantID; of a service's rule 0; of a mark how many rules
 	cond  uint32 // place in Snapshot.conds
 }
 
-// isAncestor is the condition of entries that only mark the names above rules.
-const isAncestor uint32 = 0
+// isMark is the condition of marks.
+const isMark uint32 = 0
 
 // owner is whom an entry belongs to: everyone, a role, an office or a service, the kind in the two upper bits.
 type owner uint32
@@ -49,90 +86,93 @@ var (
 
 // nameHash is the two keyed hashes of a name in canonical wire form; the keys are new in every process.
 func nameHash(name []byte) (hi uint64, lo uint32) {
-	return maphash.Bytes(seedHi, name), uint32(maphash.Bytes(seedLo, name))
+	return maphash.Bytes(seedHi, name), lowHash(name)
 }
 
+func lowHash(name []byte) uint32 { return uint32(maphash.Bytes(seedLo, name)) }
+
 // order sorts entries by name, then owner.
-func (e entry) order(o entry) int {
-	if c := cmp.Compare(e.hi, o.hi); c != 0 {
-		return c
-	}
-	if c := cmp.Compare(e.lo, o.lo); c != 0 {
-		return c
-	}
-	if c := cmp.Compare(e.owner, o.owner); c != 0 {
-		return c
-	}
-	if c := cmp.Compare(e.cond, o.cond); c != 0 {
-		return c
-	}
-	if e.cond == isAncestor {
+func (e *entry) order(o *entry) int {
+	switch {
+	case e.hi != o.hi:
+		return cmp.Compare(e.hi, o.hi)
+	case e.lo != o.lo:
+		return cmp.Compare(e.lo, o.lo)
+	case e.owner != o.owner:
+		return cmp.Compare(e.owner, o.owner)
+	case e.cond != o.cond:
+		return cmp.Compare(e.cond, o.cond)
+	case e.cond == isMark:
 		return 0 // there is one mark an owner
 	}
 	return cmp.Compare(e.grant, o.grant)
 }
 
+func inOrder(a, b entry) int { return a.order(&b) }
+
 func slot(hi uint64) (block, place uint64) { return hi >> 58, hi >> 52 & (fanout - 1) }
 
 func newIndex() index {
-	var root [fanout]*[fanout][]entry
-	empty := new([fanout][]entry)
+	var root [fanout]*[fanout]*run
+	block := new([fanout]*run)
+	for i := range block {
+		block[i] = emptyRun
+	}
 	for i := range root {
-		root[i] = empty
+		root[i] = block
 	}
 	return index{&root}
 }
 
-// find returns the entries of one name, sorted by owner. Hashes are uniform, so the place in the run is guessed from the
-// hash.
-func (x index) find(hi uint64, lo uint32) []entry {
-	block, place := slot(hi)
-	run := x.root[block][place]
-	guess := int(hi << 12 >> 32 * uint64(len(run)) >> 32)
-	from := seek(run, guess, hi, uint64(lo))
-	if from == len(run) || run[from].hi != hi || run[from].lo != lo {
+// find returns the entries of one name, sorted by owner. The second hash is made only when the first is found.
+func (x index) find(name []byte) []entry {
+	found := x.same(maphash.Bytes(seedHi, name))
+	if len(found) == 0 {
 		return nil
 	}
-	return run[from:seek(run, from, hi, uint64(lo)+1)]
+	return withLow(found, lowHash(name))
 }
 
-// seek is the place of the first entry of a run that is not below (hi, lo). It goes from the guess in strides that double,
-// since a name that a thousand offices have rules below has a thousand entries.
-func seek(run []entry, guess int, hi, lo uint64) int {
-	below := func(i int) bool { e := &run[i]; return e.hi < hi || e.hi == hi && uint64(e.lo) < lo }
-	from, to := 0, len(run)
-	if guess < to && below(guess) {
-		from = guess + 1
-		for stride := 1; guess+stride < to; stride *= 2 {
-			if !below(guess + stride) {
-				to = guess + stride
-				break
-			}
-			from = guess + stride + 1
-		}
-	} else {
-		to = guess
-		for stride := 1; guess-stride >= 0; stride *= 2 {
-			if below(guess - stride) {
-				from = guess - stride + 1
-				break
-			}
-			to = guess - stride
+// same returns the entries with the first hash.
+func (x index) same(hi uint64) []entry {
+	block, place := slot(hi)
+	r := x.root[block][place]
+	part := r.part(hi)
+	in := r.entries[r.starts[part]:r.starts[part+1]]
+	if len(in) > 8 { // a name of many owners is among them
+		in = in[below(in, hi):]
+		if hi+1 != 0 {
+			in = in[:below(in, hi+1)]
 		}
 	}
-	for from < to {
-		if mid := int(uint(from+to) / 2); below(mid) {
-			from = mid + 1
-		} else {
-			to = mid
-		}
+	for len(in) > 0 && in[0].hi < hi {
+		in = in[1:]
 	}
-	return from
+	for len(in) > 0 && in[len(in)-1].hi > hi {
+		in = in[:len(in)-1]
+	}
+	return in
+}
+
+// below is how many of the sorted entries have a first hash below hi.
+func below(entries []entry, hi uint64) int {
+	return sort.Search(len(entries), func(i int) bool { return entries[i].hi >= hi })
+}
+
+// withLow returns those of the entries with one first hash that have the second one too.
+func withLow(entries []entry, lo uint32) []entry {
+	for len(entries) > 0 && entries[0].lo < lo {
+		entries = entries[1:]
+	}
+	for len(entries) > 0 && entries[len(entries)-1].lo > lo {
+		entries = entries[:len(entries)-1]
+	}
+	return entries
 }
 
 // of returns those of one name's entries that belong to the owner.
 func of(entries []entry, who owner) []entry {
-	from, _ := slices.BinarySearchFunc(entries, who, func(e entry, o owner) int { return cmp.Compare(e.owner, o) })
+	from := sort.Search(len(entries), func(i int) bool { return entries[i].owner >= who })
 	to := from
 	for to < len(entries) && entries[to].owner == who {
 		to++
@@ -142,25 +182,24 @@ func of(entries []entry, who owner) []entry {
 
 // services returns those of one name's entries that belong to services.
 func services(entries []entry) []entry {
-	from, _ := slices.BinarySearchFunc(entries, ownerKind, func(e entry, o owner) int { return cmp.Compare(e.owner, o) })
-	return entries[from:]
+	return entries[sort.Search(len(entries), func(i int) bool { return entries[i].owner >= ownerKind }):]
 }
 
-// change returns an index in which the run of hi is what edit makes of a copy of it.
+// change returns an index in which the run of hi has the entries that edit makes of it.
 func (x index) change(hi uint64, edit func(run []entry) []entry) index {
 	b, p := slot(hi)
 	root, block := *x.root, *x.root[b]
-	block[p] = edit(block[p])
+	block[p] = newRun(edit(block[p].entries))
 	root[b] = &block
 	return index{&root}
 }
 
-// with returns the index with the entry added; one more ancestor mark counts up.
+// with returns the index with the entry added; a mark that is there counts up.
 func (x index) with(e entry) index {
 	return x.change(e.hi, func(run []entry) []entry {
-		i, found := slices.BinarySearchFunc(run, e, entry.order)
+		i, found := slices.BinarySearchFunc(run, e, inOrder)
 		if found {
-			if e.cond != isAncestor {
+			if e.cond != isMark {
 				return run
 			}
 			run = slices.Clone(run)
@@ -175,59 +214,18 @@ func (x index) with(e entry) index {
 	})
 }
 
-// without returns the index with the entry taken out; an ancestor mark counts down.
+// without returns the index with the entry taken out; a mark counts down.
 func (x index) without(e entry) index {
 	return x.change(e.hi, func(run []entry) []entry {
-		i, found := slices.BinarySearchFunc(run, e, entry.order)
+		i, found := slices.BinarySearchFunc(run, e, inOrder)
 		if !found {
 			return run
 		}
 		run = slices.Clone(run)
-		if e.cond == isAncestor && run[i].grant > e.grant {
+		if e.cond == isMark && run[i].grant > e.grant {
 			run[i].grant -= e.grant
 			return run
 		}
 		return slices.Delete(run, i, i+1)
 	})
-}
-
-// indexOf builds an index of many entries at once, as at start; ancestor marks of one owner at one name are added up.
-func indexOf(entries []entry) index {
-	var sizes [fanout * fanout]int
-	for i := range entries {
-		sizes[entries[i].hi>>52]++
-	}
-	backing := make([]entry, len(entries)) // one block for all runs; a change copies its run out of it
-	var root [fanout]*[fanout][]entry
-	for b := range root {
-		root[b] = new([fanout][]entry)
-		for p := range root[b] {
-			n := sizes[b*fanout+p]
-			root[b][p], backing = backing[:0:n], backing[n:]
-		}
-	}
-	for _, e := range entries {
-		b, p := slot(e.hi)
-		root[b][p] = append(root[b][p], e)
-	}
-	for _, block := range root {
-		for p, run := range block {
-			slices.SortFunc(run, entry.order)
-			block[p] = addUpMarks(run)
-		}
-	}
-	return index{&root}
-}
-
-// addUpMarks merges equal ancestor marks of a sorted run, in place.
-func addUpMarks(run []entry) []entry {
-	out := run[:0]
-	for _, e := range run {
-		if n := len(out); n > 0 && e.cond == isAncestor && out[n-1].order(e) == 0 {
-			out[n-1].grant += e.grant
-			continue
-		}
-		out = append(out, e)
-	}
-	return out
 }

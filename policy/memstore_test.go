@@ -97,6 +97,14 @@ func (tx *memTx) Each(t Table, prefix string, fn func(string, func(any) error) e
 	return nil
 }
 
+func (tx *memTx) Scan(t Table, readers []RecordReader) error {
+	next := 0
+	return tx.Each(t, "", func(key string, decode func(any) error) error {
+		next++
+		return readers[next%len(readers)](tx.store.tables[t][key], decode)
+	})
+}
+
 func (tx *memTx) Put(t Table, key string, record any) error {
 	if !tx.writable {
 		return errors.New("put in a reading transaction")

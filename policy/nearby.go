@@ -35,17 +35,16 @@ func (s *Snapshot) Dormant(c *Client, name []byte, t Type) (GrantID, bool) {
 	subjects := s.subjects(c)
 	for off, depth := 0, 0; name[off] != 0; depth++ {
 		q := question{t: t, mail: mail, depth: depth, domain: depth - labels}
-		hi, lo := nameHash(name[off:])
-		entries := s.rules.find(hi, lo)
+		entries := s.rules.find(name[off:])
 		for i := range subjects {
 			for _, e := range of(entries, subjects[i].owner) {
-				if e.cond != isAncestor && s.conds[e.cond].fits(q) {
+				if s.conds[e.cond].fits(q) {
 					return GrantID(e.grant), true
 				}
 			}
 		}
 		for _, e := range services(entries) {
-			if e.cond == isAncestor || !s.conds[e.cond].fits(q) {
+			if !s.conds[e.cond].fits(q) {
 				continue
 			}
 			for i := range subjects {

@@ -29,8 +29,9 @@ type Snapshot struct {
 
 	everyone holdings
 	roles    [len(roleNumbers)]holdings
-	rules    index
-	conds    []condition // 0 is isAncestor
+	rules    index       // of the grants in force and of all services
+	marks    index       // the names above them, for Exists
+	conds    []condition // 0 is isMark
 	grants   int         // in the rules
 }
 
@@ -102,7 +103,7 @@ func newSnapshot(town Town) *Snapshot {
 		site:     new(bart.Lite),
 		networks: new(bart.Table[uint32]), hosts: new(bart.Table[*machine]),
 		offices: map[string]*office{}, seats: map[string]*Seat{}, services: map[string]*service{},
-		rules: newIndex(), conds: make([]condition, 1),
+		rules: newIndex(), marks: newIndex(), conds: make([]condition, 1),
 	}
 	for _, p := range town.Site {
 		s.site.Insert(p.Masked())

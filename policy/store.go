@@ -37,6 +37,9 @@ type Tx interface {
 	Get(t Table, key string, into any) (bool, error)
 	// Each calls fn with every record whose key has the prefix, in order of keys, until fn returns an error.
 	Each(t Table, prefix string, fn func(key string, decode func(into any) error) error) error
+	// Scan reads all records of a table, in no order: each reader is called from a goroutine of
+	// its own with a share of them.
+	Scan(t Table, readers []RecordReader) error
 	Put(t Table, key string, record any) error
 	Delete(t Table, key string) error
 	// Next is the next free number of a table, from 1; none is given twice.
@@ -46,6 +49,10 @@ type Tx interface {
 	// Journal appends an entry, whose sequence number is Version()+1.
 	Journal(Entry) error
 }
+
+// RecordReader is given a record as its JSON text, which is valid until it returns; decode reads it into a pointer. What it
+// returns ends the reading.
+type RecordReader func(text []byte, decode func(into any) error) error
 
 // Entry is what the journal keeps of a change: who, when, from where, what, by which request.
 type Entry struct {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -215,6 +216,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 			d.log.Error("the admin socket failed", "error", err)
 		}
 	}()
+	go debug.FreeOSMemory() // reading a million rules leaves behind as much as they take
 	d.noteHead()
 	d.warn()
 	notify(sd.SdNotifyReady)

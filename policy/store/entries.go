@@ -10,9 +10,13 @@ import (
 	"usciere/policy/journal"
 )
 
-// tailEntries is how many of the newest journal entries Open verifies: what a crash could have touched, and little enough
-// to start at once.
-const tailEntries = 1000
+// tailEntries is how many of the newest journal entries Open verifies, as long as they have no more than tailOctets together:
+// what a crash could have touched, and little enough to start at once. An entry may have megabytes; the newest is verified
+// whatever it has.
+const (
+	tailEntries = 1000
+	tailOctets  = 1 << 20
+)
 
 // A batch of journal entries is read in one transaction, which ends before they are handed out: an open one would keep
 // a change that needs more room from being made.
@@ -114,17 +118,17 @@ func decodeEntries(b *bbolt.Tx, first uint64, more func(value []byte) bool) ([]j
 	return entries, nil
 }
 
-// verifyTail verifies the last n entries of the journal, the last of which must be the head.
+// verifyTail verifies the last n entries of the journal, or fewer (see tailOctets), the last of which must be the head.
 func (s *Store) verifyTail(head journal.Head, n uint64) error {
-	var (
-		good  journal.Head
-		bad   error
-		start uint64 // the entry that the first one to be verified follows
-	)
-	if head.Seq > n {
-		start = head.Seq - n
+	start, err := s.tailStart(head, n)
+	if err != nil {
+		return err
 	}
-	err := s.Journal(start, func(e journal.Entry) bool {
+	var (
+		good journal.Head
+		bad  error
+	)
+	err = s.Journal(start, func(e journal.Entry) bool {
 		if e.Seq != start {
 			bad = journal.Verify(good, e)
 		}
@@ -140,6 +144,27 @@ func (s *Store) verifyTail(head journal.Head, n uint64) error {
 		return wrongEnd(head, good)
 	}
 	return nil
+}
+
+// tailStart is the number of the entry that the tail follows; 0 when the tail is the whole journal.
+func (s *Store) tailStart(head journal.Head, n uint64) (start uint64, err error) {
+	err = s.db.View(func(b *bbolt.Tx) error {
+		from, err := (&tx{b: b}).table(journalTable)
+		if err != nil {
+			return err
+		}
+		c, octets := from.Cursor(), 0
+		for k, v := c.Last(); len(k) == 8; k, v = c.Prev() {
+			octets += len(v)
+			start = binary.BigEndian.Uint64(k)
+			if octets > tailOctets && start < head.Seq || head.Seq-start >= n {
+				return nil
+			}
+		}
+		start = 0
+		return nil
+	})
+	return start, err
 }
 
 func wrongEnd(want, got journal.Head) error {

@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
 )
 
 // bbolt maps its file and follows it without a look left or right: a page number beyond the end is a SIGBUS, a cycle an endless
@@ -38,66 +41,71 @@ const (
 
 // pages is a walk over all pages of a file.
 type pages struct {
-	r       io.ReaderAt
-	size    uint64 // of a page
-	high    uint64 // pages in use are below
-	seen    []bool // by page
-	buffers [][]byte
+	file []byte
+	size uint64        // of a page
+	high uint64        // pages in use are below
+	seen []atomic.Bool // by page
+
+	idle  chan struct{} // holds one for each walk but the first
+	walks sync.WaitGroup
+	fault atomic.Pointer[error] // what one of them found
 }
+
+// maxShared is the depth down to which the walk of a branch's child may go to another processor; below, it is too little work.
+const maxShared = 3
 
 // checkPages checks that a bbolt file can be followed safely, every page of it being in use or free, and that no committed change
 // is missing as far as the file can tell. spare is true when one of the two meta pages is damaged, but the older one. Its
-// errors are ErrDamaged or those of reading.
-func checkPages(f interface {
-	io.ReaderAt
-	Stat() (fs.FileInfo, error)
-}) (spare bool, err error) {
+// errors are ErrDamaged or those of mapping the file; a page that the disk does not give is an ErrDamaged too.
+func checkPages(f *os.File) (spare bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return false, err
 	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case !info.Mode().IsRegular():
 		return false, damaged("it is not a regular file")
-	}
-	return checkLayout(f, info.Size())
-}
-
-func checkLayout(r io.ReaderAt, length int64) (spare bool, err error) {
-	if length == 0 {
+	case info.Size() == 0:
 		return false, damaged("the file is empty")
 	}
-	m, spare, err := readMeta(r, length)
+	file, err := syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return false, fmt.Errorf("map %s: %w", f.Name(), advise(err))
+	}
+	err = guard(func() error {
+		spare, err = checkLayout(file)
+		return err
+	})
+	return spare, errors.Join(err, syscall.Munmap(file))
+}
+
+func checkLayout(file []byte) (spare bool, err error) {
+	m, spare, err := readMeta(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return false, err
 	}
 	if m.high < 2 {
 		return false, damaged("its meta page counts %d pages", m.high)
 	}
-	if uint64(length)/m.pageSize < m.high {
-		return false, damaged("the file is cut: it has %d octets of %d", length, m.high*m.pageSize)
+	if uint64(len(file))/m.pageSize < m.high {
+		return false, damaged("the file is cut: it has %d octets of %d", len(file), m.high*m.pageSize)
 	}
-	p := &pages{r: r, size: m.pageSize, high: m.high, seen: make([]bool, m.high)}
-	p.seen[0], p.seen[1] = true, true
+	p := &pages{file: file, size: m.pageSize, high: m.high, seen: make([]atomic.Bool, m.high)}
+	p.idle = make(chan struct{}, runtime.GOMAXPROCS(0)-1)
+	p.seen[0].Store(true)
+	p.seen[1].Store(true)
 	if err := p.freelist(m.freelist); err != nil {
-		return false, badPages(err)
+		return false, damaged("%w", err)
 	}
-	if err := p.tree(m.root, 0, nil, nil, true); err != nil {
-		return false, badPages(err)
+	if err := p.walk(m.root); err != nil {
+		return false, damaged("%w", err)
 	}
-	for id, seen := range p.seen {
-		if !seen {
-			return false, badPages(fmt.Errorf("page %d is neither in use nor free", id))
+	for id := range p.seen {
+		if !p.seen[id].Load() {
+			return false, damaged("page %d is neither in use nor free", id)
 		}
 	}
 	return spare, nil
-}
-
-// badPages is an ErrDamaged, unless err is one of the disk's.
-func badPages(err error) error {
-	if _, ok := errors.AsType[*fs.PathError](err); ok {
-		return advise(err)
-	}
-	return damaged("%w", err)
 }
 
 // claim notes that n pages from id on are in use or free, which they may be once.
@@ -106,42 +114,29 @@ func (p *pages) claim(id, n uint64) error {
 		return fmt.Errorf("page %d is outside the file's %d", id, p.high)
 	}
 	for i := id; i < id+n; i++ {
-		if p.seen[i] {
+		if p.seen[i].Swap(true) {
 			return fmt.Errorf("page %d is used twice", i)
 		}
-		p.seen[i] = true
 	}
 	return nil
 }
 
-// read reads a page with its overflow, and claims it. It is valid until the next read at the same depth.
-func (p *pages) read(id uint64, depth int) ([]byte, error) {
+// read returns a page with its overflow, and claims it.
+func (p *pages) read(id uint64) ([]byte, error) {
 	if err := p.claim(id, 1); err != nil {
 		return nil, err
 	}
-	for len(p.buffers) <= depth {
-		p.buffers = append(p.buffers, make([]byte, p.size))
-	}
-	page := p.buffers[depth][:p.size]
-	if _, err := p.r.ReadAt(page, int64(id*p.size)); err != nil {
-		return nil, fmt.Errorf("read page %d: %w", id, err)
-	}
+	page := p.file[id*p.size : (id+1)*p.size]
 	if at := binary.NativeEndian.Uint64(page); at != id {
 		return nil, fmt.Errorf("page %d calls itself %d", id, at)
 	}
 	over := uint64(binary.NativeEndian.Uint32(page[12:]))
-	if over == 0 {
-		return page, nil
+	if over > 0 {
+		if err := p.claim(id+1, over); err != nil {
+			return nil, err
+		}
 	}
-	if err := p.claim(id+1, over); err != nil {
-		return nil, err
-	}
-	page = append(page, make([]byte, over*p.size)...)
-	if _, err := p.r.ReadAt(page[p.size:], int64((id+1)*p.size)); err != nil {
-		return nil, fmt.Errorf("read page %d: %w", id, err)
-	}
-	p.buffers[depth] = page
-	return page, nil
+	return p.file[id*p.size : (id+1+over)*p.size], nil
 }
 
 func header(page []byte) (flags uint16, count uint64) {
@@ -150,7 +145,7 @@ func header(page []byte) (flags uint16, count uint64) {
 
 // freelist claims the free pages.
 func (p *pages) freelist(id uint64) error {
-	page, err := p.read(id, 0)
+	page, err := p.read(id)
 	if err != nil {
 		return err
 	}
@@ -174,13 +169,45 @@ func (p *pages) freelist(id uint64) error {
 	return nil
 }
 
+// walk walks everything, on all processors.
+func (p *pages) walk(root uint64) error {
+	defer p.walks.Wait() // also when a page that is gone ends it
+	if err := p.tree(root, 0, nil, nil, true); err != nil {
+		return err
+	}
+	p.walks.Wait()
+	if fault := p.fault.Load(); fault != nil {
+		return *fault
+	}
+	return nil
+}
+
+// child walks the tree below a branch, elsewhere if a processor is idle.
+func (p *pages) child(id uint64, depth int, from, to []byte, root bool) error {
+	if depth > maxShared {
+		return p.tree(id, depth, from, to, root)
+	}
+	select {
+	case p.idle <- struct{}{}:
+		p.walks.Go(func() {
+			defer func() { <-p.idle }()
+			if err := guard(func() error { return p.tree(id, depth, from, to, root) }); err != nil {
+				p.fault.Store(&err)
+			}
+		})
+		return nil
+	default:
+		return p.tree(id, depth, from, to, root)
+	}
+}
+
 // tree walks the tree below a page, whose keys are at least from and below to (nil: no bound). Only the file's own root
 // holds buckets.
 func (p *pages) tree(id uint64, depth int, from, to []byte, root bool) error {
 	if depth > maxDepth {
 		return fmt.Errorf("page %d lies too deep", id)
 	}
-	page, err := p.read(id, depth)
+	page, err := p.read(id)
 	if err != nil {
 		return err
 	}
@@ -216,7 +243,7 @@ func (p *pages) branch(page []byte, depth int, from, to []byte, root bool) error
 			bound = nextKey
 		}
 		if err == nil {
-			err = p.tree(child, depth+1, key, bound, root)
+			err = p.child(child, depth+1, key, bound, root)
 		}
 		from, key, child = key, nextKey, nextChild
 	}

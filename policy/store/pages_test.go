@@ -59,7 +59,7 @@ func large(t testing.TB) []byte {
 
 func TestASoundFileOfManyPagesPasses(t *testing.T) {
 	file := large(t)
-	if spare, err := checkLayout(bytes.NewReader(file), int64(len(file))); spare || err != nil {
+	if spare, err := checkLayout(file); spare || err != nil {
 		t.Errorf("%v, %v", spare, err)
 	}
 }
@@ -115,7 +115,7 @@ func TestAFileThatCannotBeFollowedIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bad := bytes.Clone(file)
 			spoil(bad[branch*size:])
-			if _, err := checkLayout(bytes.NewReader(bad), int64(len(bad))); !errors.Is(err, ErrDamaged) {
+			if _, err := checkLayout(bad); !errors.Is(err, ErrDamaged) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -144,7 +144,7 @@ func FuzzPages(f *testing.F) {
 		if cut > 0 {
 			file = file[:len(file)-int(cut)%len(file)]
 		}
-		if _, err := checkLayout(bytes.NewReader(file), int64(len(file))); err != nil {
+		if _, err := checkLayout(file); err != nil {
 			if !errors.Is(err, ErrDamaged) {
 				t.Fatal(err)
 			}

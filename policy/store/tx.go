@@ -141,7 +141,6 @@ func (t *tx) Journal(e policy.Entry) error {
 	if err != nil {
 		return err
 	}
-	to.FillPercent = 0.95 // its keys only grow: half-filled pages would stay half-filled
 	if err := to.Put(seqKey(sealed.Seq), sealed.Encode()); err != nil {
 		return fmt.Errorf("write journal entry %d: %w", sealed.Seq, err)
 	}
