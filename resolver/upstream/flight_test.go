@@ -1,0 +1,231 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"usciere/resolver/dnstest"
+)
+
+// askers start questions and note how each ended, in order.
+type askers struct {
+	testing.TB
+	group *Group
+	ended chan string
+}
+
+func newAskers(t testing.TB, g *Group) *askers {
+	return &askers{TB: t, group: g, ended: make(chan string, 1000)}
+}
+
+// ask starts a question for NAME.example.
+func (a *askers) ask(name string) {
+	a.Helper()
+	err := a.group.Start(question(a, name+".example.", dns.TypeA), Keeper{}, func(_ Answer, err error) {
+		switch {
+		case errors.Is(err, ErrOverloaded):
+			a.ended <- name + " shed"
+		case errors.Is(err, ErrClosed):
+			a.ended <- name + " closed"
+		case err != nil:
+			a.ended <- name + " failed"
+		default:
+			a.ended <- name + " answered"
+		}
+	})
+	if err != nil {
+		a.Errorf("%s was not begun: %v", name, err)
+	}
+}
+
+func (a *askers) expect(want ...string) {
+	a.Helper()
+	for _, want := range want {
+		if got := <-a.ended; got != want {
+			a.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// heldServer answers every name when release is closed; asked gets each query over UDP as it comes.
+func heldServer(t testing.TB, how func(dnstest.Send) dnstest.Send) (server *dnstest.Server, asked chan dnstest.Query, release chan struct{}) {
+	asked, release = make(chan dnstest.Query, 1000), make(chan struct{})
+	return dnstest.Start(t, func(q dnstest.Query) []dnstest.Send {
+		asked <- q
+		answer := dnstest.Message(dnstest.Reply(q, q.Name()+" 60 A "+rightAddr.String()))
+		if q.Transport == dnstest.UDP {
+			answer = how(answer)
+		}
+		return []dnstest.Send{answer.After(release)}
+	}), asked, release
+}
+
+func asItIs(s dnstest.Send) dnstest.Send { return s }
+
+func TestTheOldestQuestionIsShedForTheNewest(t *testing.T) {
+	server, asked, release := heldServer(t, asItIs)
+	g := group(t, Config{MaxInFlight: 2}, server)
+	a := newAskers(t, g)
+	for _, name := range []string{"a", "b"} {
+		a.ask(name)
+		<-asked
+	}
+	a.ask("a") // joins
+	a.ask("c")
+	a.expect("a shed", "a shed")
+	<-asked
+	a.ask("a") // again, from the start
+	a.expect("b shed")
+	<-asked
+	a.ask("c") // joins
+	close(release)
+	ends := map[string]int{}
+	for range 3 {
+		ends[<-a.ended]++
+	}
+	if ends["c answered"] != 2 || ends["a answered"] != 1 {
+		t.Errorf("got %v", ends)
+	}
+	if st := g.Servers()[0]; st.Failures != 0 || st.State != OK {
+		t.Errorf("what was shed was held against the server: %+v", st)
+	}
+}
+
+func TestWhatWaitsOverTCPOrForSeveralServersIsShedToo(t *testing.T) {
+	for name, cfg := range map[string]Config{"TCP": {}, "several servers": {Strategy: Parallel}} {
+		t.Run(name, func(t *testing.T) {
+			how := asItIs
+			if name == "TCP" {
+				how = dnstest.Send.Truncated
+			}
+			cfg.MaxInFlight = 1
+			server, asked, release := heldServer(t, how)
+			other, _, _ := heldServer(t, how)
+			servers := []*dnstest.Server{server, other}
+			if name == "TCP" {
+				servers = servers[:1]
+				over := make(chan struct{})
+				close(over)
+				script := server // the truncated reply comes at once
+				script.SetHandler(func(q dnstest.Query) []dnstest.Send {
+					asked <- q
+					answer := dnstest.Message(dnstest.Reply(q, q.Name()+" 60 A "+rightAddr.String()))
+					if q.Transport == dnstest.UDP {
+						return []dnstest.Send{answer.Truncated()}
+					}
+					return []dnstest.Send{answer.After(release)}
+				})
+			}
+			a := newAskers(t, group(t, cfg, servers...))
+			a.ask("a")
+			for q := range asked {
+				if name != "TCP" || q.Transport == dnstest.TCP {
+					break
+				}
+			}
+			a.ask("b")
+			a.expect("a shed")
+			close(release)
+			a.expect("b answered")
+		})
+	}
+}
+
+func TestManyMoreQuestionsThanAllowedEndAllAndKeepWithinTheBound(t *testing.T) {
+	server, _, release := heldServer(t, asItIs)
+	g := group(t, Config{MaxInFlight: 10}, server)
+	a := newAskers(t, g)
+	const rounds, each = 10, 50
+	var all sync.WaitGroup
+	for i := range rounds {
+		all.Go(func() {
+			for k := range each {
+				a.ask(fmt.Sprintf("n%dx%d", i, k))
+			}
+		})
+	}
+	all.Wait()
+	for range rounds*each - 10 {
+		<-a.ended
+	}
+	eventually(t, "only as many sockets are open as questions are under way", func() bool {
+		g.udp.mu.Lock()
+		defer g.udp.mu.Unlock()
+		open := 0
+		for _, x := range g.udp.byFD {
+			if x != nil {
+				open++
+			}
+		}
+		return open == 10 && g.udp.timed.Len() == 10
+	})
+	close(release)
+	for range 10 {
+		<-a.ended
+	}
+}
+
+func TestCloseAnswersEverybodyOnce(t *testing.T) {
+	server, asked, _ := heldServer(t, asItIs)
+	g := group(t, Config{}, server)
+	a := newAskers(t, g)
+	var landed sync.WaitGroup
+	const n = 200
+	landed.Add(n)
+	for i := range n {
+		q := question(t, fmt.Sprintf("n%d.example.", i), dns.TypeA)
+		err := g.Start(q, Keeper{Landed: func(_ Answer, err error) {
+			landed.Done() // panics when it was called too often
+			if !errors.Is(err, ErrClosed) {
+				t.Error(err)
+			}
+		}}, func(Answer, error) { a.ended <- "ended" })
+		if err != nil {
+			t.Error(err)
+		}
+		if i == 0 {
+			<-asked // of the others some are sent by then
+		}
+	}
+	g.Close()
+	g.Close()
+	landed.Wait()
+	if len(a.ended) != n {
+		t.Errorf("%d of %d were told", len(a.ended), n)
+	}
+}
+
+func TestAFaultOfAKeeperOrOfWhoWaitsEndsNothingElse(t *testing.T) {
+	g := group(t, Config{}, dnstest.Start(t, honest))
+	a := newAskers(t, g)
+	q := question(t, "www.example.", dns.TypeA)
+	got := make(chan error, 1)
+	if err := g.Start(q, Keeper{Landed: func(Answer, error) { panic("a keeper") }}, func(_ Answer, err error) {
+		got <- err
+		panic("who waits")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; !errors.Is(err, errFault) {
+		t.Errorf("got %v", err)
+	}
+	a.ask("www")
+	a.expect("www answered")
+}
+
+func TestEachSilentQuestionHasItsTime(t *testing.T) {
+	g := group(t, Config{TryTimeout: 30 * time.Millisecond, Timeout: 90 * time.Millisecond}, dnstest.Start(t, silent))
+	a := newAskers(t, g)
+	for range 3 { // the clock is wound up anew each time
+		a.ask("a")
+		a.ask("b")
+		got := map[string]bool{<-a.ended: true, <-a.ended: true}
+		if !got["a failed"] || !got["b failed"] {
+			t.Errorf("got %v", got)
+		}
+	}
+}
