@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+
 	"usciere/resolver/dnstest"
 )
 
@@ -51,23 +53,17 @@ func (a *askers) expect(want ...string) {
 	}
 }
 
-// heldServer answers every name when release is closed; asked gets each query over UDP as it comes.
-func heldServer(t testing.TB, how func(dnstest.Send) dnstest.Send) (server *dnstest.Server, asked chan dnstest.Query, release chan struct{}) {
-	asked, release = make(chan dnstest.Query, 1000), make(chan struct{})
+// heldServer answers every name when release is closed; asked hears of each query as it comes.
+func heldServer(t testing.TB) (server *dnstest.Server, asked, release chan struct{}) {
+	asked, release = make(chan struct{}, 1000), make(chan struct{})
 	return dnstest.Start(t, func(q dnstest.Query) []dnstest.Send {
-		asked <- q
-		answer := dnstest.Message(dnstest.Reply(q, q.Name()+" 60 A "+rightAddr.String()))
-		if q.Transport == dnstest.UDP {
-			answer = how(answer)
-		}
-		return []dnstest.Send{answer.After(release)}
+		asked <- struct{}{}
+		return []dnstest.Send{dnstest.Message(dnstest.Reply(q, q.Name()+" 60 A "+rightAddr.String())).After(release)}
 	}), asked, release
 }
 
-func asItIs(s dnstest.Send) dnstest.Send { return s }
-
 func TestTheOldestQuestionIsShedForTheNewest(t *testing.T) {
-	server, asked, release := heldServer(t, asItIs)
+	server, asked, release := heldServer(t)
 	g := group(t, Config{MaxInFlight: 2}, server)
 	a := newAskers(t, g)
 	for _, name := range []string{"a", "b"} {
@@ -96,37 +92,30 @@ func TestTheOldestQuestionIsShedForTheNewest(t *testing.T) {
 }
 
 func TestWhatWaitsOverTCPOrForSeveralServersIsShedToo(t *testing.T) {
-	for name, cfg := range map[string]Config{"TCP": {}, "several servers": {Strategy: Parallel}} {
+	for name, tc := range map[string]struct {
+		strategy  Strategy
+		servers   int
+		transport dnstest.Transport // over which the servers keep everybody waiting
+	}{
+		"TCP":             {Strict, 1, dnstest.TCP},
+		"several servers": {Parallel, 2, dnstest.UDP},
+	} {
 		t.Run(name, func(t *testing.T) {
-			how := asItIs
-			if name == "TCP" {
-				how = dnstest.Send.Truncated
-			}
-			cfg.MaxInFlight = 1
-			server, asked, release := heldServer(t, how)
-			other, _, _ := heldServer(t, how)
-			servers := []*dnstest.Server{server, other}
-			if name == "TCP" {
-				servers = servers[:1]
-				over := make(chan struct{})
-				close(over)
-				script := server // the truncated reply comes at once
-				script.SetHandler(func(q dnstest.Query) []dnstest.Send {
-					asked <- q
+			asked, release := make(chan struct{}, 100), make(chan struct{})
+			var servers []*dnstest.Server
+			for range tc.servers {
+				servers = append(servers, dnstest.Start(t, func(q dnstest.Query) []dnstest.Send {
 					answer := dnstest.Message(dnstest.Reply(q, q.Name()+" 60 A "+rightAddr.String()))
-					if q.Transport == dnstest.UDP {
+					if q.Transport != tc.transport {
 						return []dnstest.Send{answer.Truncated()}
 					}
+					asked <- struct{}{}
 					return []dnstest.Send{answer.After(release)}
-				})
+				}))
 			}
-			a := newAskers(t, group(t, cfg, servers...))
+			a := newAskers(t, group(t, Config{MaxInFlight: 1, Strategy: tc.strategy}, servers...))
 			a.ask("a")
-			for q := range asked {
-				if name != "TCP" || q.Transport == dnstest.TCP {
-					break
-				}
-			}
+			<-asked
 			a.ask("b")
 			a.expect("a shed")
 			close(release)
@@ -136,7 +125,7 @@ func TestWhatWaitsOverTCPOrForSeveralServersIsShedToo(t *testing.T) {
 }
 
 func TestManyMoreQuestionsThanAllowedEndAllAndKeepWithinTheBound(t *testing.T) {
-	server, _, release := heldServer(t, asItIs)
+	server, _, release := heldServer(t)
 	g := group(t, Config{MaxInFlight: 10}, server)
 	a := newAskers(t, g)
 	const rounds, each = 10, 50
@@ -169,8 +158,21 @@ func TestManyMoreQuestionsThanAllowedEndAllAndKeepWithinTheBound(t *testing.T) {
 	}
 }
 
+func TestMoreQuestionsThanHalfTheOpenFilesAreNotUnderWay(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if got := withinDescriptors("", 1<<40); got != int(limit.Cur/2) {
+		t.Errorf("%d of %d files", got, limit.Cur)
+	}
+	if got := withinDescriptors("", 1); got != 1 {
+		t.Errorf("1 became %d", got)
+	}
+}
+
 func TestCloseAnswersEverybodyOnce(t *testing.T) {
-	server, asked, _ := heldServer(t, asItIs)
+	server, asked, _ := heldServer(t)
 	g := group(t, Config{}, server)
 	a := newAskers(t, g)
 	var landed sync.WaitGroup

@@ -3,6 +3,7 @@ package upstream
 import (
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -14,6 +15,18 @@ import (
 )
 
 // The system calls below never wait, so they are not announced to the scheduler, which would cost as much as some of them do.
+
+// withinDescriptors lowers the number of questions of a group that may be under way, of which each has a socket, to half of the files
+// that the process may have open: the other half is for clients over TCP, and for what else there is.
+func withinDescriptors(group string, questions int) int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || uint64(questions) <= limit.Cur/2 {
+		return questions
+	}
+	slog.Warn("fewer questions can be under way than the settings allow: raise the limit of open files (LimitNOFILE)",
+		"group", group, "settings", questions, "files", limit.Cur)
+	return max(1, int(limit.Cur/2))
+}
 
 // sockaddr is an address as the kernel has it: a struct sockaddr_in or sockaddr_in6.
 type sockaddr struct {

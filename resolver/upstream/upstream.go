@@ -138,6 +138,7 @@ func New(cfg Config) *Group {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.MaxInFlight = withinDescriptors(cfg.Name, cfg.MaxInFlight)
 	g := &Group{
 		cfg: cfg, random: newRandom(), idle: streamIdle,
 		flights: map[Question]*flight{}, age: list.New(), queued: make(chan struct{}, 1),
