@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/miekg/dns"
@@ -96,12 +95,6 @@ func (g *Group) tryDeadline(deadline time.Time) time.Time {
 		return try
 	}
 	return deadline
-}
-
-// interruptible sets a connection's deadline and ends its reads and writes when ctx ends. Call stop when done with it.
-func interruptible(ctx context.Context, conn net.Conn, deadline time.Time) (stop func() bool) {
-	conn.SetDeadline(deadline)
-	return context.AfterFunc(ctx, func() { conn.Close() })
 }
 
 // readOn says whether the socket is to be read further after this error of query.take: whatever was not the server's

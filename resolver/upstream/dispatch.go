@@ -51,7 +51,9 @@ func (g *Group) dispatch() {
 		g.queue = spare[:0]
 		g.mu.Unlock()
 		for i, f := range queue {
-			g.advance(f)
+			if fault := survive(func() { g.advance(f) }); fault != nil {
+				g.land(f, Answer{}, fault)
+			}
 			if i%turn == turn-1 {
 				runtime.Gosched()
 			}

@@ -147,7 +147,7 @@ func (e *exchanges) close() {
 			e.end(x, ErrClosed)
 		}
 	}
-	e.epoll.Close()
+	_ = e.epoll.Close()
 }
 
 // listen reads replies until close.
@@ -187,7 +187,10 @@ func (e *exchanges) receive(fd int, buf []byte) {
 		x.server.dropped()
 		return
 	}
-	answer, err := x.query.take(buf[:n])
+	var answer Answer
+	if fault := survive(func() { answer, err = x.query.take(buf[:n]) }); fault != nil {
+		err = fault
+	}
 	if !readOn(err) {
 		if e.remove(x) {
 			x.done(answer, err)

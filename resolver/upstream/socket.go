@@ -128,7 +128,7 @@ func receiveUDP(fd int, buf []byte, from *sockaddr) (int, error) {
 	return int(n), nil
 }
 
-func closeUDP(fd int) { syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+func closeUDP(fd int) { _, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 // sameSource compares addresses without the zone, which the kernel gives by number and the operator may have by name.
 func sameSource(a, b netip.AddrPort) bool {
