@@ -72,13 +72,19 @@ func (g *Group) Start(q Question, k Keeper, done func(Answer, error)) error {
 	return nil
 }
 
-// shed gives up the oldest flight.
+// shed gives up the oldest flight of those that have not come to something already.
 func (g *Group) shed() {
-	f := g.age.Front().Value.(*flight)
-	f.over = true
-	g.forget(f)
-	if f.begun {
-		g.enqueue(f) // to be ended by the dispatcher; it is there already otherwise
+	for at := g.age.Front(); at != nil; at = at.Next() {
+		f := at.Value.(*flight)
+		if f.over {
+			continue
+		}
+		f.over = true
+		g.forget(f)
+		if f.begun {
+			g.enqueue(f) // to be ended by the dispatcher; it is there already otherwise
+		}
+		return
 	}
 }
 

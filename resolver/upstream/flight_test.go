@@ -158,6 +158,30 @@ func TestManyMoreQuestionsThanAllowedEndAllAndKeepWithinTheBound(t *testing.T) {
 	}
 }
 
+func TestAQuestionWhoseAnswerIsBeingKeptIsNotShed(t *testing.T) {
+	g := group(t, Config{MaxInFlight: 1}, dnstest.Start(t, dnstest.Records("a.example. 60 A 192.0.2.1", "b.example. 60 A 192.0.2.1")))
+	a := newAskers(t, g)
+	keeping, kept := make(chan struct{}, 2), make(chan struct{})
+	if err := g.Start(question(t, "a.example.", dns.TypeA), Keeper{Landed: func(Answer, error) {
+		keeping <- struct{}{}
+		<-kept
+	}}, func(_ Answer, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+		a.ended <- "a ended"
+	}); err != nil {
+		t.Fatal(err)
+	}
+	<-keeping
+	a.ask("b")
+	close(kept)
+	a.expect("a ended", "b answered")
+	if len(keeping) != 0 {
+		t.Error("kept twice")
+	}
+}
+
 func TestMoreQuestionsThanHalfTheOpenFilesAreNotUnderWay(t *testing.T) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
