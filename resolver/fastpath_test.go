@@ -35,7 +35,7 @@ func openTwins(t testing.TB) *twins {
 			localZone(t, "presto.it", map[string]policy.Moment{"tributi": "2026-11-17"}, "www A 127.10.0.10"),
 		}
 	})
-	oracle := New(w.resolver.ctx, w.live, w.cache, w.clock.Now)
+	oracle := New(w.live, w.cache, w.clock.Now)
 	oracle.Use(w.setup)
 	for i := range oracle.fast {
 		oracle.fast[i].mu.Lock()

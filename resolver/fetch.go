@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"usciere/policy"
@@ -12,16 +13,16 @@ import (
 	"usciere/resolver/wire"
 )
 
-// FetchTimeout bounds a question upstream: a client's stub has given up by then (5 s is the usual time-out).
-const FetchTimeout = 5 * time.Second
-
 // staleTimeout is how long a client waits when there is a stale answer for it (RFC 8767 §5, client response timer).
 const staleTimeout = 1800 * time.Millisecond
+
+// errLate: the upstream took longer than a client waits that can have a stale answer.
+var errLate = errors.New("no answer in the time that a client waits")
 
 // maxPrefetches is how many answers are refreshed before their end at once; more have to wait until they are asked for.
 const maxPrefetches = 64
 
-// detached runs do on a copy of the query that outlives Serve, and says no when too many are under way.
+// detached runs do on a copy of the query that outlives Serve, in a goroutine, and says no when too many are under way.
 func (r *Resolver) detached(q *query, do func(*query)) bool {
 	req, ok := q.request.Detach()
 	if !ok {
@@ -30,12 +31,7 @@ func (r *Resolver) detached(q *query, do func(*query)) bool {
 	later := &query{request: req, client: q.client, at: q.at}
 	later.Builder.NSID = q.Builder.NSID
 	go func() {
-		defer req.Drop() // when nothing was replied
-		defer func() {
-			if fault := recover(); fault != nil { // one question must not end the daemon
-				slog.Error("a question met a fault of the program", "fault", fault, "stack", string(debug.Stack()))
-			}
-		}()
+		defer end(req)
 		if later.Read(req.Packet) == wire.Good {
 			do(later)
 		}
@@ -43,19 +39,33 @@ func (r *Resolver) detached(q *query, do func(*query)) bool {
 	return true
 }
 
+// end is deferred by who has a detached request: one that was not replied to is dropped, and a fault of the program in one question does
+// not end the daemon.
+func end(req *listen.Request) {
+	if fault := recover(); fault != nil {
+		slog.Error("a question met a fault of the program", "fault", fault, "stack", string(debug.Stack()))
+	}
+	req.Drop()
+}
+
+// waiter is a client that waits for the upstream.
+type waiter struct {
+	resolver *Resolver
+	request  *listen.Request
+	client   policy.Client
+	way      Route
+	setup    *setup
+	stale    bool // the cache has a stale answer
+}
+
 // fetch asks the upstream group and replies when it has answered, or with the stale answer of the cache, if there is one
 // and the group takes long or fails.
 func (r *Resolver) fetch(q *query, way Route, s *setup, stale bool) {
-	begun := r.detached(q, func(q *query) {
-		if err := r.await(&q.Builder, q.request.Scratch, &q.Query, way, s, stale); err != nil {
-			r.fail(q, err)
-			return
-		}
-		q.at = r.now() // its TTLs count from here
-		r.finish(q, way)
-	})
+	req, ok := q.request.Detach()
 	switch {
-	case begun:
+	case ok:
+		w := &waiter{resolver: r, request: req, client: q.client, way: way, setup: s, stale: stale}
+		r.ask(&q.Query, way, s, stale, w.reply)
 	case stale && r.cache.Stale(&q.Builder, q.request.Scratch(), &q.Query, way.number, q.at):
 		r.finish(q, way)
 	default:
@@ -63,23 +73,70 @@ func (r *Resolver) fetch(q *query, way Route, s *setup, stale bool) {
 	}
 }
 
-// await starts the reply to q in b when the group has answered, or, with stale, could not in time: then with what the cache
-// has. A group that takes that long counts as failing, so that the next client need not wait as well.
-func (r *Resolver) await(b *wire.Builder, scratch func() []byte, q *wire.Query, way Route, s *setup, stale bool) error {
-	wait := FetchTimeout
-	if stale {
-		wait = staleTimeout
+// reply ends the wait with what the group came to.
+func (w *waiter) reply(a upstream.Answer, err error) {
+	defer end(w.request)
+	q := queries.Get().(*query)
+	defer q.release()
+	q.request, q.client, q.Builder.NSID = w.request, w.client, w.setup.nsid
+	q.Read(w.request.Packet) // as before it was detached
+	if err := w.resolver.begin(&q.Builder, w.request.Scratch, &q.Query, w.way, w.setup, w.stale, a, err); err != nil {
+		w.resolver.fail(q, err)
+		return
 	}
-	ctx, cancel := r.within(r.ctx, wait)
-	defer cancel()
-	a, err := way.Group.Fetch(ctx, asked(q), upstream.Keeper{
+	q.at = w.resolver.now() // its TTLs count from here
+	w.resolver.finish(q, w.way)
+}
+
+// ask asks the upstream group. What it comes to goes to then, once; with stale, so does errLate when that takes long.
+func (r *Resolver) ask(q *wire.Query, way Route, s *setup, stale bool, then func(upstream.Answer, error)) {
+	if stale {
+		then = r.inTime(then)
+	}
+	question := asked(q)
+	err := way.Group.Start(question, upstream.Keeper{
 		Known:  func() bool { return r.cache.Known(q, way.number, r.now()) },
-		Landed: r.keeper(asked(q), way, s),
+		Landed: r.keeper(question, way, s),
+	}, then)
+	if err != nil {
+		then(upstream.Answer{}, err)
+	}
+}
+
+// inTime is then, or what calls it with errLate after staleTimeout, whichever comes first.
+func (r *Resolver) inTime(then func(upstream.Answer, error)) func(upstream.Answer, error) {
+	var over atomic.Bool
+	stop := r.after(staleTimeout, func() {
+		if over.CompareAndSwap(false, true) {
+			then(upstream.Answer{}, errLate)
+		}
 	})
+	return func(a upstream.Answer, err error) {
+		if over.CompareAndSwap(false, true) {
+			stop()
+			then(a, err)
+		}
+	}
+}
+
+// await asks the upstream group and begins the reply to q in b, when it has answered or, with stale, could not in time.
+func (r *Resolver) await(b *wire.Builder, q *wire.Query, way Route, s *setup, stale bool) (err error) {
+	begun := make(chan struct{})
+	r.ask(q, way, s, stale, func(a upstream.Answer, failed error) {
+		defer close(begun)
+		err = r.begin(b, func() []byte { return nil }, q, way, s, stale, a, failed)
+	})
+	<-begun
+	return err
+}
+
+// begin begins the reply to q in b with what the group came to, or else with what the cache has. A group that is late counts as
+// failing, so that the next client need not wait as well.
+func (r *Resolver) begin(b *wire.Builder, scratch func() []byte, q *wire.Query, way Route, s *setup, stale bool, a upstream.Answer, err error) error {
 	if errors.Is(err, upstream.ErrKnown) && r.cache.Get(b, scratch(), q, way.number, r.now()).Replied() {
 		return nil
 	}
-	if stale && err != nil && ctx.Err() != nil && r.ctx.Err() == nil {
+	if errors.Is(err, errLate) {
 		r.cache.Fail(q.Name(), q.Type, q.Class, q.DO, q.CD, way.number, true, r.now())
 	}
 	if stale && (err != nil || isFailure(a)) && r.cache.Stale(b, scratch(), q, way.number, r.now()) {
@@ -111,7 +168,7 @@ func (r *Resolver) keeper(q upstream.Question, way Route, s *setup) func(upstrea
 		switch {
 		case err == nil && !isFailure(a):
 			r.cache.Put(name, q.Type, q.Class, q.DO, q.CD, way.number, a.Msg, a.TTL, a.AD, at)
-		case errors.Is(err, upstream.ErrClosed) || r.setup.Load() != s: // says nothing of the servers in use
+		case errors.Is(err, upstream.ErrClosed) || errors.Is(err, upstream.ErrOverloaded) || r.setup.Load() != s: // says nothing of the servers in use
 		default:
 			r.cache.Fail(name, q.Type, q.Class, q.DO, q.CD, way.number, err != nil, at)
 		}
@@ -125,12 +182,10 @@ func (r *Resolver) prefetch(q *wire.Query, way Route, s *setup) {
 		return
 	}
 	question := asked(q)
-	go func() {
-		defer r.prefetching.Add(-1)
-		ctx, cancel := r.within(r.ctx, FetchTimeout)
-		defer cancel()
-		_, _ = way.Group.Fetch(ctx, question, upstream.Keeper{Landed: r.keeper(question, way, s)}) // what comes of it is in the cache
-	}()
+	over := func(upstream.Answer, error) { r.prefetching.Add(-1) } // what comes of it is in the cache
+	if err := way.Group.Start(question, upstream.Keeper{Landed: r.keeper(question, way, s)}, over); err != nil {
+		over(upstream.Answer{}, err)
+	}
 }
 
 // finish ends a relayed answer. A name above a zone or forward of ours exists, whatever the upstream says of it (RFC 8020).

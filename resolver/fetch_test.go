@@ -103,7 +103,7 @@ func TestSERVFAILFromUpstreamIsPassedOnAndKeptAsAFailureOnly(t *testing.T) {
 	h.expect([3]string{anagrafe, "www.inps.it A", "NOERROR, 192.0.2.1"})
 }
 
-func TestTooManyQuestionsUnderWayAreShed(t *testing.T) {
+func TestOfTooManyQuestionsUnderWayTheOldestIsShed(t *testing.T) {
 	release := make(chan struct{})
 	held := make(chan struct{}, 1)
 	h := open(t)
@@ -115,23 +115,41 @@ func TestTooManyQuestionsUnderWayAreShed(t *testing.T) {
 	h.setup.Upstream = upstream.New(upstream.Config{Servers: []netip.AddrPort{h.upstream.Addr}, MaxInFlight: 1, TryTimeout: 20 * time.Second, Timeout: 20 * time.Second})
 	t.Cleanup(h.setup.Upstream.Close)
 	h.resolver.Use(h.setup)
-	var first sync.WaitGroup
-	first.Go(func() {
-		pkt, _ := question(t, "www.inps.it A").Pack()
-		if _, err := dnstest.ExchangeRaw("udp", h.addr, anagrafe, pkt, 10*time.Second); err != nil {
-			t.Error(err)
-		}
-	})
+	first := h.askMeanwhile("www.inps.it A")
 	<-held
-	if got := h.ask(anagrafe, "inps.it A", edns); got != "SERVFAIL, ede 0+" {
-		t.Errorf("got %s", got)
+	second := h.askMeanwhile("inps.it A")
+	if got := <-first; got != "SERVFAIL, ede 0+" {
+		t.Errorf("the first: got %s", got)
 	}
 	if s := h.resolver.Stats(); s.Shed != 1 || s.Failures != 0 {
 		t.Errorf("got %+v", s)
 	}
+	<-held
 	close(release)
-	first.Wait()
-	h.expect([3]string{anagrafe, "www.inps.it A", "NOERROR, 192.0.2.1"})
+	if got := <-second; got != "NOERROR, 192.0.2.3" {
+		t.Errorf("the second: got %s", got)
+	}
+	h.expect([3]string{anagrafe, "www.inps.it A", "NOERROR, 192.0.2.1"}) // not held against the name
+}
+
+// askMeanwhile asks with EDNS from anagrafe while the test goes on.
+func (h *house) askMeanwhile(text string) <-chan string {
+	h.Helper()
+	pkt, err := question(h, text, edns).Pack()
+	if err != nil {
+		h.Fatal(err)
+	}
+	got := make(chan string, 1)
+	go func() {
+		reply, err := dnstest.ExchangeRaw("udp", h.addr, anagrafe, pkt, 10*time.Second)
+		m := new(dns.Msg)
+		if err != nil || m.Unpack(reply) != nil {
+			got <- "no reply"
+			return
+		}
+		got <- short(m)
+	}()
+	return got
 }
 
 func TestTooManyRequestsPendingAreShedByTheListener(t *testing.T) {

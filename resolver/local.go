@@ -86,8 +86,7 @@ func (r *Resolver) outside(q *query, target []byte, way Route, s *setup) (*dns.M
 		r.prefetch(&inner, way, s)
 	}
 	if !found.Replied() {
-		err := r.await(b, func() []byte { return nil }, &inner, way, s, found == answercache.Expired)
-		if err != nil {
+		if err := r.await(b, &inner, way, s, found == answercache.Expired); err != nil {
 			return nil, err
 		}
 	}

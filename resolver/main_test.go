@@ -122,17 +122,19 @@ func (h *house) serve() {
 		t.Fatal(err)
 	}
 	h.addr = h.dns.Addrs()[0].String()
-	ctx, cancel := context.WithCancel(context.Background())
 	h.cache = answercache.New(h.cacheConfig)
-	h.resolver = New(ctx, h.live, h.cache, h.clock.Now)
+	h.resolver = New(h.live, h.cache, h.clock.Now)
 	if h.over != nil {
-		h.resolver.within = until(h.over)
+		h.resolver.after = until(h.over)
 	}
 	h.resolver.Use(h.setup)
 	served := make(chan error, 1)
 	go func() { served <- h.dns.Serve(h.resolver) }()
 	t.Cleanup(func() {
-		cancel()
+		for _, f := range h.setup.Forwards {
+			f.Group.Close()
+		}
+		h.setup.Upstream.Close()
 		if err := h.dns.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
@@ -143,21 +145,18 @@ func (h *house) serve() {
 	})
 }
 
-// until bounds waiting for a better answer than a stale one by a channel instead of the clock.
-func until(over <-chan struct{}) func(context.Context, time.Duration) (context.Context, context.CancelFunc) {
-	return func(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
-		if wait != staleTimeout {
-			return context.WithTimeout(ctx, wait)
-		}
-		ctx, cancel := context.WithCancel(ctx)
+// until ends the wait for a better answer than a stale one by a channel instead of the clock.
+func until(over <-chan struct{}) func(time.Duration, func()) func() bool {
+	return func(_ time.Duration, do func()) func() bool {
+		ctx, cancel := context.WithCancel(context.Background())
 		go func() {
 			select {
 			case <-over:
-				cancel()
+				do()
 			case <-ctx.Done():
 			}
 		}()
-		return ctx, cancel
+		return func() bool { cancel(); return true }
 	}
 }
 

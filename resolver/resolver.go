@@ -3,7 +3,6 @@
 package resolver
 
 import (
-	"context"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -26,11 +25,10 @@ type Resolver struct {
 	targets  *targets
 	counters [lanes]counters
 	fast     [lanes]fastpath
-	ctx      context.Context // of the questions under way; ends with the daemon
 
 	prefetching atomic.Int32 // answers being refreshed before their end
-	// within bounds how long somebody waits for an answer: context.WithTimeout.
-	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	// after calls a function after a time, unless it is stopped: time.AfterFunc.
+	after func(time.Duration, func()) (stop func() bool)
 }
 
 // Setup is what the settings say of the resolver and a reload can change.
@@ -63,9 +61,13 @@ type Sinkhole struct {
 	Contact   string       // how to ask for a name, for the client to read
 }
 
-// New makes a resolver; ctx ends the questions under way. The setup follows with Use.
-func New(ctx context.Context, rules *policy.Live, cache *answercache.Cache, now func() time.Time) *Resolver {
-	return &Resolver{rules: rules, cache: cache, now: now, targets: newTargets(), ctx: ctx, within: context.WithTimeout}
+// New makes a resolver. The setup follows with Use. Questions under way end with their group of upstream servers.
+func New(rules *policy.Live, cache *answercache.Cache, now func() time.Time) *Resolver {
+	return &Resolver{rules: rules, cache: cache, now: now, targets: newTargets(), after: after}
+}
+
+func after(d time.Duration, do func()) (stop func() bool) {
+	return time.AfterFunc(d, do).Stop
 }
 
 // Use puts a setup in force, for the very next question. What other servers said is forgotten, and what failed is asked again.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -107,7 +106,7 @@ func (s *scene) settle() {
 		for _, a := range s.asking {
 			open += int(a.open.Load())
 		}
-		if open == 0 || s.holding() && waiting() >= open {
+		if open == 0 || s.holding() && s.dns.Stats().Pending >= open {
 			break
 		}
 		time.Sleep(200 * time.Microsecond) // until sockets and goroutines have come as far
@@ -140,19 +139,6 @@ func (s *scene) shown(a *asking, r reply) []string {
 		return []string{err.Error(), m.String()}
 	}
 	return dnstest.Show(m)
-}
-
-// waiting is how many questions wait for the answer of an upstream group: the goroutines that stand in its Fetch.
-func waiting() (n int) {
-	stacks := make([]byte, 4<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-		state, frames, _ := strings.Cut(stack, "\n")
-		if strings.Contains(state, "[select") && strings.HasPrefix(frames, "usciere/resolver/upstream.(*Group).Fetch(") {
-			n++
-		}
-	}
-	return n
 }
 
 // end lets everybody go who still waits, which a scenario must not leave undone.

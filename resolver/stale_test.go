@@ -235,25 +235,23 @@ func TestWhatIsShedIsNoFailureAndAStaleAnswerStandsIn(t *testing.T) {
 	})
 	t.Cleanup(h.setup.Upstream.Close)
 	h.resolver.Use(h.setup)
-	var first sync.WaitGroup
-	first.Go(func() {
-		pkt, _ := question(t, "www.inps.it A").Pack()
-		if _, err := dnstest.ExchangeRaw("udp", h.addr, anagrafe, pkt, 10*time.Second); err != nil {
-			t.Error(err)
-		}
-	})
+	stale := h.askMeanwhile("servizi.inps.it A")
 	<-held
-	if got := h.ask(anagrafe, "inps.it A", edns); got != "SERVFAIL, ede 0+" {
-		t.Errorf("got %s", got)
-	}
-	if got := h.ask(anagrafe, "servizi.inps.it A", edns); got != "NOERROR, 192.0.2.2, ede 3" {
+	first := h.askMeanwhile("www.inps.it A")
+	if got := <-stale; got != "NOERROR, 192.0.2.2, ede 3" {
 		t.Errorf("with a stale answer: got %s", got)
+	}
+	<-held
+	second := h.askMeanwhile("inps.it A")
+	if got := <-first; got != "SERVFAIL, ede 0+" {
+		t.Errorf("without: got %s", got)
 	}
 	if s := h.cache.Stats(); s.Failing != 0 {
 		t.Errorf("%+v", s)
 	}
+	<-held
 	close(release)
-	first.Wait()
+	<-second
 	h.upstream.SetHandler(honest)
 	if got := h.ask(anagrafe, "servizi.inps.it A", edns); got != "NOERROR, 192.0.2.2" {
 		t.Errorf("afterwards: got %s", got)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"usciere/cmd/usciere/settings"
-	"usciere/resolver"
 )
 
 // reload reads the settings again and takes over what a running daemon can; what is wrong leaves everything as it was.
@@ -39,7 +38,7 @@ func (d *daemon) reload() {
 	d.resolver.Use(setup)
 	d.lists.Use(sources)
 	d.inForce.Store(&inForce{next, fresh})
-	time.AfterFunc(next.Upstream.Timeout+resolver.FetchTimeout, old.groups.close) // nothing asks them any more by then
+	time.AfterFunc(old.settings.Upstream.Timeout+time.Second, old.groups.close) // nothing asks them any more by then
 	d.log.Info("settings read again", "changed", live)
 	d.warn()
 	if len(restart) > 0 {

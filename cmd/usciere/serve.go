@@ -202,7 +202,7 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 		Prefetch: s.Cache.Prefetch,
 	})
 	d.loadCache(s.Cache.Persist)
-	d.resolver = resolver.New(ctx, d.rules, d.cache, time.Now)
+	d.resolver = resolver.New(d.rules, d.cache, time.Now)
 	d.resolver.Use(setup)
 	return d, d.openAdmin(socket, s.Admin)
 }

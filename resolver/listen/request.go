@@ -96,8 +96,9 @@ func (r *Request) Reply(msg []byte) {
 		return
 	default:
 		if r.udp != nil {
+			r.giveBack() // before the reply is out: who has it may ask again at once
 			r.udp.write(r, msg)
-			r.leave()
+			r.server().detached.Done()
 		} else {
 			r.tcp.enqueue(r, msg)
 		}
@@ -155,10 +156,15 @@ func (r *Request) leave() {
 
 // settle takes a detached request off the server's pending.
 func (r *Request) settle() {
+	r.giveBack()
+	r.server().detached.Done()
+}
+
+// giveBack gives back a detached request's place among the pending, of its client and in all.
+func (r *Request) giveBack() {
 	s := r.server()
 	s.release(r.Client.Addr())
 	s.pending.Add(-1)
-	s.detached.Done()
 }
 
 // hold counts one more pending request of a client, unless it has its share already.

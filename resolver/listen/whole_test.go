@@ -64,7 +64,7 @@ func openWhole(b *testing.B) *whole {
 	server := dnstest.Start(b, dnstest.Records(records...))
 	group := upstream.New(upstream.Config{Name: "test", Servers: []netip.AddrPort{server.Addr}})
 	b.Cleanup(group.Close)
-	w.Resolver = resolver.New(context.Background(), rules, answercache.New(answercache.Config{}), clock)
+	w.Resolver = resolver.New(rules, answercache.New(answercache.Config{}), clock)
 	w.Use(resolver.Setup{Upstream: group, Sinkhole: resolver.Sinkhole{Contact: "interno 100"}, ClientTTL: 300})
 	w.warm(b, names)
 	return w

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/miekg/dns"
@@ -28,41 +27,65 @@ func (r rcodeError) unknownEDNS() bool {
 	return r == dns.RcodeFormatError || r == dns.RcodeNotImplemented
 }
 
-// ask puts a question to one server and notes how that went, unless ctx ended it. A server that does not seem to know EDNS is asked
-// again without.
+// asking is one question put to one server.
+type asking struct {
+	server  *server
+	how     manner
+	query   *query
+	askedAt time.Time // by the clock of the configuration
+	start   time.Time
+}
+
+func (g *Group) newAsking(s *server, q Question, how manner, now time.Time) asking {
+	return asking{server: s, how: how, query: g.newQuery(q, how), askedAt: now, start: time.Now()}
+}
+
+// ask puts a question to one server and notes how that went, unless ctx ended it.
 func (g *Group) ask(ctx context.Context, s *server, q Question, deadline time.Time) (Answer, error) {
-	askedAt, start := g.cfg.Now(), time.Now()
-	how := s.manner(askedAt)
-	answer, err := g.try(ctx, s, g.newQuery(q, how), deadline)
-	if rcode := rcodeError(0); how.edns && errors.As(err, &rcode) && rcode.unknownEDNS() {
-		how.edns = false
-		start = time.Now()
-		if answer, err = g.try(ctx, s, g.newQuery(q, how), deadline); err == nil {
-			s.noEDNS(g.cfg.Now())
+	now := g.cfg.Now()
+	a := g.newAsking(s, q, s.manner(now), now)
+	answer, err := g.exchangeUDP(ctx, s, a.query, g.tryDeadline(deadline))
+	return g.heard(ctx, &a, answer, err, deadline)
+}
+
+// heard goes on from what the first query over UDP brought, and notes how that went, unless ctx ended it. A server that does not seem to
+// know EDNS is asked again without.
+func (g *Group) heard(ctx context.Context, a *asking, answer Answer, err error, deadline time.Time) (Answer, error) {
+	answer, err = g.overTCP(ctx, a, answer, err, deadline)
+	if rcode := rcodeError(0); a.how.edns && errors.As(err, &rcode) && rcode.unknownEDNS() {
+		again := g.newAsking(a.server, a.query.Question, manner{mixed: a.how.mixed}, g.cfg.Now())
+		a.start = again.start
+		answer, err = g.exchangeUDP(ctx, a.server, again.query, g.tryDeadline(deadline))
+		if answer, err = g.overTCP(ctx, &again, answer, err, deadline); err == nil {
+			a.server.noEDNS(g.cfg.Now())
 		}
 	}
 	if ctx.Err() == nil {
-		s.done(err, time.Since(start), askedAt, g.cfg.Now())
+		g.note(a, err)
 	}
-	answer.Server = s.addr.String()
+	answer.Server = a.server.name
 	return answer, err
 }
 
-// try sends one query over UDP, and again over TCP when the answer does not fit or the reply's case was changed.
-func (g *Group) try(ctx context.Context, s *server, x *query, deadline time.Time) (Answer, error) {
-	askedAt := g.cfg.Now()
-	answer, err := g.exchangeUDP(ctx, s, x, g.tryDeadline(deadline))
+// note notes at the server how a question went.
+func (g *Group) note(a *asking, err error) {
+	a.server.done(err, time.Since(a.start), a.askedAt, g.cfg.Now())
+}
+
+// overTCP sends a query again over TCP when the answer did not fit into a datagram or the reply's case was changed; otherwise what came
+// over UDP stands.
+func (g *Group) overTCP(ctx context.Context, a *asking, answer Answer, err error, deadline time.Time) (Answer, error) {
 	if !errors.Is(err, errTruncated) && !errors.Is(err, errCase) {
 		return answer, err
 	}
-	s.replied(askedAt, g.cfg.Now())
-	x.exactCase = false // nobody off the path forges TCP, and a server that changes the case does so there too
-	answer, tcpErr := g.exchangeTCP(ctx, s, x, g.tryDeadline(deadline))
+	a.server.replied(a.askedAt, g.cfg.Now())
+	a.query.exactCase = false // nobody off the path forges TCP, and a server that changes the case does so there too
+	answer, tcpErr := g.exchangeTCP(ctx, a.server, a.query, g.tryDeadline(deadline))
 	if tcpErr != nil {
 		return Answer{}, fmt.Errorf("%w; over TCP: %w", err, tcpErr)
 	}
-	if x.caseChanged {
-		s.caseChanged(g.cfg.Now())
+	if a.query.caseChanged {
+		a.server.caseChanged(g.cfg.Now())
 	}
 	return answer, nil
 }
@@ -72,12 +95,6 @@ func (g *Group) tryDeadline(deadline time.Time) time.Time {
 		return try
 	}
 	return deadline
-}
-
-// interruptible sets a connection's deadline and ends its reads and writes when ctx ends. Call stop when done with it.
-func interruptible(ctx context.Context, conn net.Conn, deadline time.Time) (stop func() bool) {
-	conn.SetDeadline(deadline)
-	return context.AfterFunc(ctx, func() { conn.Close() })
 }
 
 // readOn says whether the socket is to be read further after this error of query.take: whatever was not the server's

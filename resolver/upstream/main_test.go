@@ -33,6 +33,9 @@ func group(t testing.TB, cfg Config, servers ...*dnstest.Server) *Group {
 	}
 	g := New(cfg)
 	t.Cleanup(g.Close)
+	if err := g.ready(); err != nil { // for tests that reach beneath Start
+		t.Fatal(err)
+	}
 	return g
 }
 
@@ -45,6 +48,27 @@ func question(t testing.TB, name string, qtype uint16) Question {
 		t.Fatalf("name %q: %v", name, err)
 	}
 	return Question{Name: string(buf[:n]), Type: qtype, Class: dns.ClassINET}
+}
+
+// Fetch asks and waits. A caller whose ctx ends leaves with ctx's error, and the flight goes on.
+func (g *Group) Fetch(ctx context.Context, q Question, k Keeper) (Answer, error) {
+	landed := make(chan struct{})
+	var answer Answer
+	var err error
+	if err := g.Start(q, k, func(a Answer, e error) { answer, err = a, e; close(landed) }); err != nil {
+		return Answer{}, err
+	}
+	select {
+	case <-landed:
+		return answer, err
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+}
+
+// Resolve is Fetch without a keeper.
+func (g *Group) Resolve(ctx context.Context, q Question) (Answer, error) {
+	return g.Fetch(ctx, q, Keeper{})
 }
 
 // resolve asks and fails the test when there is no answer.

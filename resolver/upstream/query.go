@@ -20,7 +20,7 @@ const (
 // Bits of a header's third and fourth octet.
 const (
 	bitQR, bitTC, bitRD = 0x80, 0x02, 0x01
-	bitAD, bitCD        = 0x20, 0x10
+	bitRA, bitAD, bitCD = 0x80, 0x20, 0x10
 	maskOpcode          = 0x78
 	maskRcode           = 0x0f
 )
@@ -153,5 +153,8 @@ func (x *query) take(pkt []byte) (Answer, error) {
 	}
 	// Names that are compressed against the question would otherwise show our random case.
 	copy(pkt[headerLen:], x.Name)
+	if a, ok := cleanPlain(x.Question, pkt, x.trusted, x.private); ok {
+		return a, nil
+	}
 	return clean(x.Question, pkt, x.trusted, x.private)
 }

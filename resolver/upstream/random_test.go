@@ -88,7 +88,7 @@ func TestAPortInUseIsAnsweredByAnotherDraw(t *testing.T) {
 	server := netip.MustParseAddrPort("127.0.0.1:53")
 	busy := taken.LocalAddr().(*net.UDPAddr).AddrPort().Port()
 	r, draws := newRandom(), 0
-	conn, err := dialUDP(server, func() uint16 {
+	fd, err := openUDP(server, func() uint16 {
 		if draws++; draws < 3 {
 			return busy
 		}
@@ -97,8 +97,8 @@ func TestAPortInUseIsAnsweredByAnotherDraw(t *testing.T) {
 	if err != nil || draws < 3 {
 		t.Fatalf("after %d draws: %v", draws, err)
 	}
-	conn.Close()
-	if _, err := dialUDP(server, func() uint16 { return busy }); err == nil {
+	closeUDP(fd)
+	if _, err := openUDP(server, func() uint16 { return busy }); err == nil {
 		t.Error("a taken port was bound")
 	}
 }

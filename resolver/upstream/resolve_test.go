@@ -149,22 +149,6 @@ func TestACallerMayLeaveWithoutEndingTheFlight(t *testing.T) {
 	}
 }
 
-func TestMoreQuestionsThanAllowedAreShedAtOnce(t *testing.T) {
-	s := dnstest.Start(t, silent)
-	g := group(t, Config{MaxInFlight: 2}, s)
-	var waiting, done sync.WaitGroup
-	waiting.Add(3)
-	for _, name := range []string{"a.example.", "b.example.", "a.example."} {
-		done.Go(func() { g.Resolve(arrival{context.Background(), &waiting}, question(t, name, dns.TypeA)) })
-	}
-	waiting.Wait()
-	if _, err := g.Resolve(context.Background(), question(t, "c.example.", dns.TypeA)); !errors.Is(err, ErrOverloaded) {
-		t.Errorf("the third question got %v", err)
-	}
-	g.Close()
-	done.Wait()
-}
-
 func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	for name, h := range map[string]dnstest.Handler{
 		"waiting for UDP": silent,

@@ -38,6 +38,7 @@ type ServerStatus struct {
 // server is one server's address, standing and manners.
 type server struct {
 	addr  netip.AddrPort
+	name  string // the address, for display
 	group string // for the log
 	pool  pool
 
@@ -49,7 +50,7 @@ type server struct {
 
 func newServer(addr netip.AddrPort, group string, sameCase bool) *server {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	return &server{addr: addr, group: group, stat: ServerStatus{Addr: addr}, manners: manners{sameCase: sameCase}}
+	return &server{addr: addr, name: addr.String(), group: group, stat: ServerStatus{Addr: addr}, manners: manners{sameCase: sameCase}}
 }
 
 func (s *server) status(now time.Time) ServerStatus {
@@ -150,7 +151,7 @@ func (s *server) recovered(changed bool) {
 func (g *Group) tryRecovery(s *server, q Question, deadline time.Time) {
 	g.work.Go(func() {
 		defer s.release()
-		_, _ = survive(func() (Answer, error) { return g.ask(g.ctx, s, q, deadline) }) // how it went is noted there
+		_ = survive(func() { _, _ = g.ask(g.ctx, s, q, deadline) }) // how it went is noted there
 	})
 }
 

@@ -29,6 +29,9 @@ type plan struct {
 // plan puts the servers in order: those in good standing by the group's strategy, then the others. When no server is in good standing
 // there is nothing to spare, and they are asked in pairs.
 func (g *Group) plan(now time.Time) plan {
+	if len(g.servers) == 1 {
+		return plan{batches: [][]int{{0}}}
+	}
 	figures := make([]figure, 0, len(g.servers))
 	var benched []int
 	var p plan

@@ -5,9 +5,11 @@
 package upstream
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -55,7 +57,7 @@ type Answer struct {
 }
 
 var (
-	// ErrOverloaded says that too many questions are under way: it is shed, not a failure of the name asked.
+	// ErrOverloaded says that too many questions are under way, and that this one was the oldest: no failure of the name asked.
 	ErrOverloaded = errors.New("too many questions are waiting for the upstream servers")
 	// ErrNoServers says that the group is empty.
 	ErrNoServers = errors.New("no upstream server is configured; name at least one in the settings")
@@ -102,14 +104,21 @@ type Group struct {
 	random  *random
 	idle    time.Duration // how long an unused TCP connection is kept
 
-	ctx    context.Context // ends at Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup // one for each flight, each try beside it, and each TCP connection
-	turns  atomic.Uint64  // questions planned
+	ctx     context.Context // ends at Close, with ErrClosed
+	cancel  context.CancelCauseFunc
+	work    sync.WaitGroup // the dispatcher, what goes on after a first try, each try beside it, and each TCP connection
+	replies sync.WaitGroup // what reads replies over UDP, and passes them on to many; it ends after all that is in work
+	turns   atomic.Uint64  // questions planned
+	queued  chan struct{}  // tells the dispatcher of the queue
+
+	closing sync.Once
 
 	mu      sync.Mutex
 	closed  bool
+	udp     *exchanges // nil before the first question
 	flights map[Question]*flight
+	age     *list.List // the flights, the oldest first
+	queue   []*flight  // for the dispatcher
 }
 
 // New makes a group; zero fields of cfg get their defaults. Close it after use.
@@ -129,8 +138,12 @@ func New(cfg Config) *Group {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	g := &Group{cfg: cfg, random: newRandom(), idle: streamIdle, flights: map[Question]*flight{}}
-	g.ctx, g.cancel = context.WithCancel(context.Background())
+	cfg.MaxInFlight = withinDescriptors(cfg.Name, cfg.MaxInFlight)
+	g := &Group{
+		cfg: cfg, random: newRandom(), idle: streamIdle,
+		flights: map[Question]*flight{}, age: list.New(), queued: make(chan struct{}, 1),
+	}
+	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	for _, addr := range cfg.Servers {
 		g.servers = append(g.servers, newServer(addr, cfg.Name, !cfg.RandomCase || slices.Contains(cfg.SameCase, addr)))
 	}
@@ -138,12 +151,28 @@ func New(cfg Config) *Group {
 }
 
 // Close ends every question under way with ErrClosed and returns when nothing of the group runs any more.
-func (g *Group) Close() {
+func (g *Group) Close() { g.closing.Do(g.close) }
+
+func (g *Group) close() {
 	g.mu.Lock()
 	g.closed = true
+	udp := g.udp
 	g.mu.Unlock()
-	g.cancel()
-	g.work.Wait()
+	g.cancel(ErrClosed)
+	g.work.Wait() // nobody begins an exchange any more
+	if udp != nil {
+		udp.close()
+	}
+	g.replies.Wait()
+	for _, f := range slices.Collect(maps.Values(g.flights)) {
+		g.tell(f, Answer{}, ErrClosed)
+	}
+	for _, f := range g.queue {
+		if f.over {
+			g.tell(f, Answer{}, ErrOverloaded)
+		}
+	}
+	g.replies.Wait()
 }
 
 // Servers returns how each server is doing, in the group's order.

@@ -67,7 +67,7 @@ type Upstream struct {
 	Trusted    bool             `yaml:"trusted" doc:"The servers validate DNSSEC and the path to them is safe: their AD flag is passed on."`
 	TryTimeout time.Duration    `yaml:"try_timeout" doc:"How long one server is waited for." min:"50ms" max:"10s"`
 	Timeout    time.Duration    `yaml:"timeout" doc:"How long a question may take in all; a workstation gives up after about 5s." min:"100ms" max:"30s"`
-	InFlight   int              `yaml:"in_flight" doc:"Questions on their way at once; more get SERVFAIL." min:"1" max:"50000"`
+	InFlight   int              `yaml:"in_flight" doc:"Questions on their way at once; when there are more, the oldest gets SERVFAIL." min:"1" max:"50000"`
 	RandomCase bool             `yaml:"random_case" doc:"Mix the case of names asked (0x20), against forged replies; a server that cannot keep it is asked without for a day."`
 	Private    []string         `yaml:"private" doc:"Domains, and all below, that may have private addresses in answers of these servers; of other names such addresses are dropped (DNS rebinding)." example:"[vpn.comune.example.it]"`
 	SameCase   []netip.AddrPort `yaml:"same_case" doc:"Servers, here or of forwards, that random_case leaves out." example:"[10.0.0.54]"`
