@@ -1,15 +1,17 @@
 # `make run` and `make test` are all a newcomer needs, with Go and make installed.
 
 GO ?= go
+COUNT ?= 6
+BENCHMARKED ?= ./policy ./resolver ./resolver/wire ./resolver/answercache ./resolver/listen
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 FUZZTIME ?= 60s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz bench e2e lint generate check
+.PHONY: help run build test race fuzz bench bench-compare bench-peers e2e lint generate check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## play a small town on 127.0.0.1:5300, every 127.x.y.z a workstation
 	./.build/usciere serve --demo
@@ -26,8 +28,15 @@ race: ## run the tests under the race detector (needs a C compiler)
 fuzz: ## run every fuzz target for FUZZTIME (60s)
 	.ci/fuzz $(FUZZTIME)
 
-bench: ## run the Go benchmarks of the query path
-	$(GO) test -run '^$$' -bench . -benchmem ./policy/... ./resolver/...
+bench: ## run the Go benchmarks of each stage of the query path COUNT (6) times, for benchstat
+	@$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) $(BENCHMARKED)
+
+bench-compare: ## hold the Go benchmarks against those of the commit REF, in turns
+	.ci/compare $(REF) $(COUNT) $(BENCHMARKED)
+
+bench-peers: build ## measure usciere, the peers that are installed and the limit at the same job, in turns (PEERS='--only usciere,unbound')
+	@$(GO) build -o .build/ ./bench/echo ./bench/peers
+	@.build/peers --usciere .build/usciere --echo .build/echo $(PEERS)
 
 e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, nmap, unbound, nsd, knot, dnsperf, curl with apt)
 	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -26,6 +27,7 @@ type Result struct {
 	Lost      int            `json:"lost"`
 	Codes     map[string]int `json:"codes"` // response codes of what was completed
 	PerSecond float64        `json:"per_second"`
+	CPU       time.Duration  `json:"cpu_ns"` // of dnsperf itself
 }
 
 // Run puts the load on its server.
@@ -38,15 +40,19 @@ func (l Load) Run(ctx context.Context) (Result, error) {
 	if l.Once {
 		args = append(args, "-n", "1")
 	}
-	var out []byte
-	err := onCores(l.Cores, func() (err error) {
-		out, err = exec.CommandContext(ctx, "dnsperf", args...).CombinedOutput()
-		return err
-	})
-	if err != nil {
-		return Result{}, fmt.Errorf("dnsperf: %w\n%s", err, out)
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, "dnsperf", args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := onCores(l.Cores, cmd.Start)
+	if err == nil {
+		err = cmd.Wait()
 	}
-	return parseDnsperf(string(out))
+	if err != nil {
+		return Result{}, fmt.Errorf("dnsperf: %w\n%s", err, out.Bytes())
+	}
+	r, err := parseDnsperf(out.String())
+	r.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return r, err
 }
 
 var (

@@ -69,7 +69,7 @@ func (b *bench) find(name string) *running {
 
 // table has a row for each server that has figures.
 func (b *bench) table(of func(*running) rounds) [][]string {
-	rows := [][]string{{"server", "version", "µs CPU a query", "over the echo", "usciere over it", "queries/s", "lost"}}
+	rows := [][]string{{"server", "version", "µs CPU a query", "over the echo", "usciere over it", "queries/s", "lost", "noise"}}
 	echo, usciere := b.find("echo"), b.find("usciere")
 	for _, s := range b.servers {
 		r := of(s)
@@ -84,7 +84,7 @@ func (b *bench) table(of func(*running) rounds) [][]string {
 			under = of(usciere).Micros.Over(r.Micros)
 		}
 		rows = append(rows, []string{s.name, s.release, r.Micros.Show(2), over.Show(2), under.Show(2),
-			fmt.Sprintf("%.0f", r.PerSecond.Median()), fmt.Sprintf("%d of %d", r.Lost, r.Completed+r.Lost)})
+			fmt.Sprintf("%.0f", r.PerSecond.Median()), fmt.Sprintf("%d of %d", r.Lost, r.Completed+r.Lost), fmt.Sprintf("%.1f %%", r.Noise.Median())})
 	}
 	return rows
 }

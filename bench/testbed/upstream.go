@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"usciere/bench/measure"
 )
@@ -95,6 +96,9 @@ func (u *Upstream) Queries(ctx context.Context) (int, error) {
 	}
 	return strconv.Atoi(string(m[1]))
 }
+
+// CPU is the processor time that the upstream used so far.
+func (u *Upstream) CPU() (time.Duration, error) { return u.process.CPU() }
 
 // Stop ends the upstream.
 func (u *Upstream) Stop() { u.process.Stop() }
