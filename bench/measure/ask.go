@@ -12,14 +12,14 @@ import (
 // answerTime is how long one reply is waited for.
 const answerTime = 500 * time.Millisecond
 
-// ask sends one question for an address (RFC 1035 §4.1) and returns the response code of the reply.
-func ask(server netip.AddrPort, name string) (code int, err error) {
+// Ask sends one question for an address (RFC 1035 §4.1) and returns the response code of the reply.
+func Ask(server netip.AddrPort, name string) (code int, err error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	query := question(uint16(time.Now().UnixNano()), name)
+	query := Query(uint16(time.Now().UnixNano()), name)
 	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
 		return 0, err
 	}
@@ -37,8 +37,8 @@ func ask(server netip.AddrPort, name string) (code int, err error) {
 	return int(reply[3] & 0x0f), nil
 }
 
-// question is a query for the A records of a name, recursion desired.
-func question(id uint16, name string) []byte {
+// Query is a query for the A records of a name, recursion desired.
+func Query(id uint16, name string) []byte {
 	query := binary.BigEndian.AppendUint16(nil, id)
 	query = append(query, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0)
 	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {

@@ -107,7 +107,7 @@ func (p *Process) Await(ctx context.Context, server netip.AddrPort, name string,
 			return 0, fmt.Errorf("%s ended\n%s", p.name, p.Output())
 		default:
 		}
-		switch answered, err := ask(server, name); {
+		switch answered, err := Ask(server, name); {
 		case err != nil:
 			got = err
 			time.Sleep(2 * time.Millisecond) // nobody listens yet, and says so at once

@@ -31,21 +31,12 @@ type running struct {
 	process *measure.Process
 
 	release    string // its version
-	warm, cold rounds
-	million    *million
+	warm, cold measure.Rounds
+	big        *big
 }
 
-// rounds are the figures of one load, round by round.
-type rounds struct {
-	Micros    measure.Figures `json:"cpu_us"` // of processor time a query
-	PerSecond measure.Figures `json:"per_second"`
-	Noise     measure.Figures `json:"noise_percent"` // share of both cores that other programs took
-	Lost      int             `json:"lost"`
-	Completed int             `json:"completed"`
-}
-
-// million is a server with very many domains.
-type million struct {
+// big is a server with very many domains.
+type big struct {
 	Start  time.Duration  `json:"start_ns"` // until the first answer for a name that is allowed
 	Memory measure.Memory `json:"memory"`
 	Failed string         `json:"failed,omitempty"`
@@ -144,20 +135,23 @@ func (b *bench) warm(ctx context.Context) error {
 		return err
 	}
 	for _, s := range b.servers {
-		if err := s.during(func() error {
-			_, err := b.put(s, measure.Load{Queries: file, Time: b.warmUp, Rate: 3000}).Run(ctx)
+		warmUp := measure.Load{Server: s.addr, Queries: file, Time: b.warmUp, Rate: 3000, Cores: []int{b.load}}
+		if err := s.process.During(func() error {
+			_, err := warmUp.Run(ctx)
 			return err
 		}); err != nil {
 			return fmt.Errorf("%s: warm up: %w", s.name, err)
 		}
 	}
+	progress("warmed up")
 	return b.inTurns(func(round int, s *running) error {
-		return b.measure(ctx, s, &s.warm, b.put(s, measure.Load{Queries: file, Time: time.Duration(b.seconds) * time.Second}))
+		load := measure.Load{Server: s.addr, Queries: file, Time: b.length(), Cores: []int{b.load}}
+		return s.warm.Add(ctx, b.meter(s), true, load.Run)
 	})
 }
 
-// new measures the servers with names that they do not know: in each round others, the same for all.
-func (b *bench) new(ctx context.Context) error {
+// unknown measures the servers with names that they do not know: in each round others, the same for all.
+func (b *bench) unknown(ctx context.Context) error {
 	const fastest = 100_000 // queries a second that no server reaches
 	file := filepath.Join(b.folder, "new")
 	written := -1
@@ -171,123 +165,28 @@ func (b *bench) new(ctx context.Context) error {
 			}
 			written = round
 		}
-		return b.measure(ctx, s, &s.cold, b.put(s, measure.Load{Queries: file, Time: time.Duration(b.seconds) * time.Second, Once: true}))
+		load := measure.Load{Server: s.addr, Queries: file, Time: b.length(), Once: true, Cores: []int{b.load}}
+		return s.cold.Add(ctx, b.meter(s), false, load.Run)
 	})
 }
 
-// put directs a load at a server.
-func (b *bench) put(s *running, l measure.Load) measure.Load {
-	l.Server, l.Cores = s.addr, []int{b.load}
-	return l
-}
+func (b *bench) length() time.Duration { return time.Duration(b.seconds) * time.Second }
 
-// inTurns takes the servers one after the other, round after round, each round beginning with the next of them.
-func (b *bench) inTurns(do func(round int, s *running) error) error {
-	for round := range b.rounds {
-		for i := range b.servers {
-			s := b.servers[(i+round)%len(b.servers)]
-			if err := s.during(func() error { return do(round, s) }); err != nil {
-				return fmt.Errorf("%s, round %d: %w", s.name, round+1, err)
-			}
-		}
-		progress("round %d of %d", round+1, b.rounds)
-	}
-	return nil
-}
-
-// during lets the server run while something is done.
-func (r *running) during(do func() error) error {
-	if err := r.process.Resume(); err != nil {
-		return fmt.Errorf("it has ended: %w\n%s", err, r.process.Output())
-	}
-	if err := do(); err != nil {
-		return err
-	}
-	return r.process.Pause()
-}
-
-// The most of both cores that other programs may take of a round, and how often it is made again if they do: a server that has to wait
-// for its core finds more queries at once when it gets it, and looks cheaper than it is.
-const (
-	mostNoise = 0.02
-	attempts  = 4
-)
-
-// measure puts a load on the server and adds what it cost; of several attempts the one with the least noise counts.
-func (b *bench) measure(ctx context.Context, s *running, into *rounds, l measure.Load) error {
-	best := sample{noise: 2}
-	for range attempts {
-		got, err := b.sample(ctx, s, l)
-		if err != nil {
-			return err
-		}
-		if got.noise < best.noise {
-			best = got
-		}
-		if best.noise <= mostNoise || l.Once { // names are new only once
-			break
-		}
-	}
-	into.Micros = append(into.Micros, best.micros)
-	into.PerSecond = append(into.PerSecond, best.load.PerSecond)
-	into.Noise = append(into.Noise, 100*best.noise)
-	into.Lost += best.load.Lost
-	into.Completed += best.load.Completed
-	return nil
-}
-
-// sample is one attempt.
-type sample struct {
-	micros float64
-	load   measure.Result
-	noise  float64 // share of both cores that other programs took
-}
-
-func (b *bench) sample(ctx context.Context, s *running, l measure.Load) (sample, error) {
-	before, err := b.account(s)
-	if err != nil {
-		return sample{}, err
-	}
-	began := time.Now()
-	result, err := l.Run(ctx)
-	if err != nil {
-		return sample{}, err
-	}
-	took := time.Since(began)
-	after, err := b.account(s)
-	if err != nil {
-		return sample{}, err
-	}
-	if result.Completed == 0 {
-		return sample{}, fmt.Errorf("not one query was answered\n%s", s.process.Output())
-	}
-	server := after.server - before.server
-	others := after.busy - before.busy - server - (after.upstream - before.upstream) - result.CPU
-	return sample{
-		micros: float64(server.Microseconds()) / float64(result.Completed),
-		load:   result,
-		noise:  max(0, others.Seconds()/(float64(len(b.cores()))*took.Seconds())),
-	}, nil
-}
-
-// account is processor time so far.
-type account struct{ server, upstream, busy time.Duration }
-
-func (b *bench) account(s *running) (a account, err error) {
-	if a.server, err = s.process.CPU(); err != nil {
-		return a, err
-	}
-	if a.upstream, err = b.upstream.CPU(); err != nil {
-		return a, err
-	}
-	a.busy, err = measure.Busy(b.cores())
-	return a, err
-}
-
-// cores are those of load and server.
-func (b *bench) cores() []int {
+func (b *bench) meter(s *running) measure.Meter {
+	cores := []int{b.load, b.server}
 	if b.load == b.server {
-		return []int{b.load}
+		cores = cores[:1]
 	}
-	return []int{b.load, b.server}
+	return measure.Meter{Server: s.process, Others: []*measure.Process{b.upstream.Process}, Cores: cores}
+}
+
+func (b *bench) inTurns(do func(round int, s *running) error) error {
+	var processes []*measure.Process
+	for _, s := range b.servers {
+		processes = append(processes, s.process)
+	}
+	return measure.InTurns(b.rounds, processes, func(round, i int) error {
+		progress("round %d of %d: %s", round+1, b.rounds, b.servers[i].name)
+		return do(round, b.servers[i])
+	})
 }

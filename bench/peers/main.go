@@ -22,7 +22,7 @@ import (
 
 type options struct {
 	rounds, seconds, port int
-	million               int
+	domains               int
 	only                  string
 	json                  string
 	programs              map[string]string // where a server's program is, by its name
@@ -35,7 +35,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each server is measured, in turns")
 	flag.IntVar(&o.seconds, "seconds", 6, "how long each time")
 	flag.IntVar(&o.port, "port", 5400, "the first of the ports of 127.0.0.1 that are used")
-	flag.IntVar(&o.million, "domains", 1_000_000, "domains of the measurement of start and memory; 0 leaves it out")
+	flag.IntVar(&o.domains, "domains", 1_000_000, "domains of the measurement of start and memory; 0 leaves it out")
 	flag.StringVar(&o.only, "only", "", "names of servers, with commas; empty: all that are installed")
 	flag.StringVar(&o.json, "json", "", "file for the figures")
 	short := flag.Bool("short", false, "a quick look: no new names, no million domains, 3 rounds of 2 seconds")
@@ -48,7 +48,7 @@ func main() {
 	flag.Parse()
 	o.cold, o.warmUp = !*short, 12*time.Second
 	if *short {
-		o.rounds, o.seconds, o.million, o.warmUp = 3, 2, 0, 4*time.Second
+		o.rounds, o.seconds, o.domains, o.warmUp = 3, 2, 0, 4*time.Second
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -80,12 +80,12 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if o.cold {
-		if err := b.new(ctx); err != nil {
+		if err := b.unknown(ctx); err != nil {
 			return err
 		}
 	}
-	if o.million > 0 {
-		b.million(ctx)
+	if o.domains > 0 {
+		b.startBigOnes(ctx)
 	}
 	if err := b.report(os.Stdout); err != nil {
 		return err

@@ -12,11 +12,11 @@ import (
 // results are the figures of a run, for other programs.
 func (b *bench) results() any {
 	type row struct {
-		Name    string   `json:"name"`
-		Version string   `json:"version,omitempty"`
-		Warm    rounds   `json:"warm"`
-		Cold    rounds   `json:"cold"`
-		Million *million `json:"million,omitempty"`
+		Name    string         `json:"name"`
+		Version string         `json:"version,omitempty"`
+		Warm    measure.Rounds `json:"warm"`
+		Cold    measure.Rounds `json:"cold"`
+		Big     *big           `json:"big,omitempty"`
 	}
 	out := struct {
 		Machine string   `json:"machine"`
@@ -24,7 +24,7 @@ func (b *bench) results() any {
 		Not     []string `json:"not_doing_the_job,omitempty"`
 	}{Machine: measure.Machine(time.Now()), Not: b.notDoing}
 	for _, s := range b.servers {
-		out.Servers = append(out.Servers, row{s.name, s.release, s.warm, s.cold, s.million})
+		out.Servers = append(out.Servers, row{s.name, s.release, s.warm, s.cold, s.big})
 	}
 	return out
 }
@@ -34,18 +34,18 @@ func (b *bench) report(w io.Writer) error {
 	fmt.Fprintf(w, "\n%s\n%d rounds of %d s in turns; median (least–greatest); CPU is the server process's own, user and kernel, a query answered\n",
 		measure.Machine(time.Now()), b.rounds, b.seconds)
 	fmt.Fprintf(w, "\nfrom the cache, 70 %% of the names allowed and 30 %% refused\n\n")
-	if err := measure.WriteTable(w, b.table(func(s *running) rounds { return s.warm })); err != nil {
+	if err := measure.WriteTable(w, b.table(func(s *running) measure.Rounds { return s.warm })); err != nil {
 		return err
 	}
 	if b.cold {
 		fmt.Fprintf(w, "\nevery name new\n\n")
-		if err := measure.WriteTable(w, b.table(func(s *running) rounds { return s.cold })); err != nil {
+		if err := measure.WriteTable(w, b.table(func(s *running) measure.Rounds { return s.cold })); err != nil {
 			return err
 		}
 	}
-	if b.options.million > 0 {
-		fmt.Fprintf(w, "\nwith %d domains\n\n", b.options.million)
-		if err := measure.WriteTable(w, b.millionTable()); err != nil {
+	if b.domains > 0 {
+		fmt.Fprintf(w, "\nwith %d domains\n\n", b.domains)
+		if err := measure.WriteTable(w, b.bigTable()); err != nil {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (b *bench) find(name string) *running {
 }
 
 // table has a row for each server that has figures.
-func (b *bench) table(of func(*running) rounds) [][]string {
+func (b *bench) table(of func(*running) measure.Rounds) [][]string {
 	rows := [][]string{{"server", "version", "µs CPU a query", "over the echo", "usciere over it", "queries/s", "lost", "noise"}}
 	echo, usciere := b.find("echo"), b.find("usciere")
 	for _, s := range b.servers {
@@ -89,10 +89,10 @@ func (b *bench) table(of func(*running) rounds) [][]string {
 	return rows
 }
 
-func (b *bench) millionTable() [][]string {
+func (b *bench) bigTable() [][]string {
 	rows := [][]string{{"server", "start to first answer", "RSS", "of that anonymous"}}
 	for _, s := range b.servers {
-		switch m := s.million; {
+		switch m := s.big; {
 		case m == nil:
 		case m.Failed != "":
 			rows = append(rows, []string{s.name, "–", "–", "–"})

@@ -10,17 +10,16 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"usciere/bench/measure"
 )
 
 // Upstream is an NSD that is authoritative for "example.": it answers for every name of it.
 type Upstream struct {
+	*measure.Process
 	Addr netip.AddrPort
 
-	process *measure.Process
-	config  string
+	config string
 }
 
 const upstreamConfig = `# written for one run
@@ -61,10 +60,10 @@ func StartUpstream(ctx context.Context, folder string, cores []int, addr netip.A
 		return nil, err
 	}
 	var err error
-	if u.process, err = measure.Start(ctx, cores, folder, "nsd", "-d", "-c", u.config); err != nil {
+	if u.Process, err = measure.Start(ctx, cores, folder, "nsd", "-d", "-c", u.config); err != nil {
 		return nil, err
 	}
-	if _, err := u.process.Await(ctx, addr, Domain(0), 0); err != nil {
+	if _, err := u.Process.Await(ctx, addr, Domain(0), 0); err != nil {
 		u.Stop()
 		return nil, err
 	}
@@ -96,9 +95,3 @@ func (u *Upstream) Queries(ctx context.Context) (int, error) {
 	}
 	return strconv.Atoi(string(m[1]))
 }
-
-// CPU is the processor time that the upstream used so far.
-func (u *Upstream) CPU() (time.Duration, error) { return u.process.CPU() }
-
-// Stop ends the upstream.
-func (u *Upstream) Stop() { u.process.Stop() }

@@ -16,6 +16,7 @@ import (
 type Usciere struct {
 	Program string // absolute path of the binary
 	Folder  string
+	Store   string // state folder; empty: one in Folder
 	Addr    netip.AddrPort
 }
 
@@ -32,8 +33,12 @@ log: {level: warn}
 // Socket is the path of the admin socket.
 func (u Usciere) Socket() string { return filepath.Join(u.Folder, "admin.sock") }
 
-// State is the state folder.
-func (u Usciere) State() string { return filepath.Join(u.Folder, "state") }
+func (u Usciere) state() string {
+	if u.Store != "" {
+		return u.Store
+	}
+	return filepath.Join(u.Folder, "state")
+}
 
 func (u Usciere) config() string { return filepath.Join(u.Folder, "usciere.yaml") }
 
@@ -42,7 +47,7 @@ func (u Usciere) Configure(upstream netip.AddrPort) error {
 	if err := os.MkdirAll(u.Folder, 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf(usciereSettings, u.Addr, u.State(), u.Socket(), upstream)
+	text := fmt.Sprintf(usciereSettings, u.Addr, u.state(), u.Socket(), upstream)
 	return os.WriteFile(u.config(), []byte(text), 0o644)
 }
 

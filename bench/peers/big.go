@@ -15,16 +15,16 @@ import (
 // bigStart is how long a server may take for the preparation and for the start with very many domains.
 const bigStart = 5 * time.Minute
 
-// million starts each server once more with very many domains.
-func (b *bench) million(ctx context.Context) {
+// startBigOnes starts each server once more with very many domains.
+func (b *bench) startBigOnes(ctx context.Context) {
 	for _, s := range b.servers {
 		if s.limit {
 			continue
 		}
-		progress("%s with %d domains", s.name, b.options.million)
-		s.million = &million{}
+		progress("%s with %d domains", s.name, b.domains)
+		s.big = &big{}
 		if err := b.startBig(ctx, s); err != nil {
-			s.million.Failed = err.Error()
+			s.big.Failed = err.Error()
 			progress("%s: %v", s.name, err)
 		}
 	}
@@ -34,7 +34,7 @@ func (b *bench) startBig(ctx context.Context, s *running) error {
 	ctx, stop := context.WithTimeout(ctx, bigStart)
 	defer stop()
 	in := setup{program: s.program, folder: filepath.Join(b.folder, s.name+"-big"), addr: b.address(len(b.servers) + 1), upstream: b.upstream.Addr,
-		domains: b.options.million, core: b.server}
+		domains: b.domains, core: b.server}
 	if err := os.MkdirAll(in.folder, 0o755); err != nil {
 		return err
 	}
@@ -48,12 +48,12 @@ func (b *bench) startBig(ctx context.Context, s *running) error {
 		return err
 	}
 	defer p.Stop()
-	if s.million.Start, err = p.Await(ctx, in.addr, testbed.Domain(in.domains-1), dns.RcodeSuccess); err != nil {
+	if s.big.Start, err = p.Await(ctx, in.addr, testbed.Domain(in.domains-1), dns.RcodeSuccess); err != nil {
 		return err
 	}
 	if err := isRefused(in.addr, testbed.Blocked(0)); err != nil {
 		return err
 	}
-	s.million.Memory, err = p.Memory()
+	s.big.Memory, err = p.Memory()
 	return err
 }
