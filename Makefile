@@ -8,7 +8,7 @@ FUZZTIME ?= 60s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz bench bench-compare bench-peers e2e lint generate check
+.PHONY: help run build test race fuzz bench bench-compare bench-peers bench-scale bench-short e2e lint generate check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,15 @@ bench-compare: ## hold the Go benchmarks against those of the commit REF, in tur
 bench-peers: build ## measure usciere, the peers that are installed and the limit at the same job, in turns (PEERS='--only usciere,unbound')
 	@$(GO) build -o .build/ ./bench/echo ./bench/peers
 	@.build/peers --usciere .build/usciere --echo .build/echo $(PEERS)
+
+bench-scale: build ## measure how the cost grows with rules, offices, clients and cores, and one change at 1 M rules (SCALE='--towns DIR')
+	@$(GO) build -o .build/ ./bench/scale
+	@.build/scale --usciere .build/usciere $(SCALE)
+
+bench-short: build ## the measured gates of CI: allocations, cost over the limit, many rules against few
+	.ci/peers nsd:nsd dnsperf:dnsperf
+	@$(GO) build -o .build/ ./bench/echo ./bench/peers
+	$(GO) run ./bench/gates
 
 e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, nmap, unbound, nsd, knot, dnsperf, curl with apt)
 	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap

@@ -43,7 +43,7 @@ func (l Load) Run(ctx context.Context) (Result, error) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, "dnsperf", args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := onCores(l.Cores, cmd.Start)
+	err := OnCores(l.Cores, cmd.Start)
 	if err == nil {
 		err = cmd.Wait()
 	}

@@ -42,7 +42,7 @@ func Start(ctx context.Context, cores []int, folder, program string, args ...str
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = folder, log, log
 	p.cmd.Cancel, p.cmd.WaitDelay = p.terminate, patience
 	p.began = time.Now()
-	if err := onCores(cores, p.cmd.Start); err != nil {
+	if err := OnCores(cores, p.cmd.Start); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
 	go func() {
@@ -56,8 +56,8 @@ func Start(ctx context.Context, cores []int, folder, program string, args ...str
 // cores. What takes from them all the same is seen by Busy.
 const priority = -15
 
-// onCores runs start with the thread on some cores and at the priority, which the process that it starts inherits.
-func onCores(cores []int, start func() error) error {
+// OnCores runs start with the thread on some cores and at the priority, which the process that it starts inherits.
+func OnCores(cores []int, do func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before, wanted unix.CPUSet
@@ -74,7 +74,7 @@ func onCores(cores []int, start func() error) error {
 	if err == nil && unix.Setpriority(unix.PRIO_PROCESS, 0, priority) == nil {
 		defer func() { _ = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-usual) }() // down is always permitted
 	}
-	return errors.Join(start(), os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &before)))
+	return errors.Join(do(), os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &before)))
 }
 
 // Cores are the first and the last core that this process may use: one for the load, one for the server. On a machine of one core

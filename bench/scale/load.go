@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -41,20 +40,11 @@ type message struct {
 
 // Run asks for as long as it was told, on its core.
 func (c crowd) Run(ctx context.Context) (result measure.Result, err error) {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never let go: the thread ends with its affinity
-		var only unix.CPUSet
-		only.Set(c.core)
-		if err := unix.SchedSetaffinity(0, &only); err != nil {
-			done <- os.NewSyscallError("sched_setaffinity", err)
-			return
-		}
-		var err error
+	err = measure.OnCores([]int{c.core}, func() (err error) {
 		result, err = c.ask(ctx)
-		done <- err
-	}()
-	return result, <-done
+		return err
+	})
+	return result, err
 }
 
 func (c crowd) ask(ctx context.Context) (r measure.Result, err error) {

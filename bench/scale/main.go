@@ -42,6 +42,9 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
+	if o.rules < 100*offices {
+		return fmt.Errorf("--rules %d: the largest town has at least %d, so that the smaller ones have some for every office", o.rules, 100*offices)
+	}
 	if o.program, err = filepath.Abs(o.program); err != nil {
 		return err
 	}
