@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"usciere/bench/measure"
 )
 
@@ -47,6 +49,11 @@ func (b *bench) report(w io.Writer) error {
 		fmt.Fprintf(w, "\nwith %d domains\n\n", b.domains)
 		if err := measure.WriteTable(w, b.bigTable()); err != nil {
 			return err
+		}
+	}
+	for _, s := range b.servers {
+		if s.refusal != 0 {
+			fmt.Fprintf(w, "\n%s cannot refuse: it says %s\n", s.name, dns.RcodeToString[s.refusal])
 		}
 	}
 	for _, line := range b.notDoing {
@@ -120,19 +127,24 @@ func (b *bench) targets() []string {
 		out = append(out, fmt.Sprintf("%-6s  %s: %s, at most %.2f", is, what, ratio.Show(2), most))
 	}
 	if echo != nil {
-		target("warm over the echo", usciere.warm.Micros.Over(echo.warm.Micros), 1.10)
+		target("F1 warm over the echo", usciere.warm.Micros.Over(echo.warm.Micros), 1.10)
 	}
-	var best *running
-	for _, s := range b.servers {
-		if s.debian != "" && (best == nil || s.warm.Micros.Median() < best.warm.Micros.Median()) {
-			best = s
+	cheapest := func(is func(*running) bool) (best *running) {
+		for _, s := range b.servers {
+			if is(s) && (best == nil || s.warm.Micros.Median() < best.warm.Micros.Median()) {
+				best = s
+			}
 		}
+		return best
 	}
-	if best != nil {
-		target("warm over the best peer, "+best.name, usciere.warm.Micros.Over(best.warm.Micros), 0.90)
+	if best := cheapest(func(s *running) bool { return s.debian != "" }); best != nil {
+		target("F2 warm over the best peer, "+best.name, usciere.warm.Micros.Over(best.warm.Micros), 0.90)
+	}
+	if best := cheapest(func(s *running) bool { return s.golang }); best != nil {
+		target("F3 warm over the best other one in Go, "+best.name, usciere.warm.Micros.Over(best.warm.Micros), 0.15)
 	}
 	if unbound != nil && b.cold {
-		target("new names over unbound", usciere.cold.Micros.Over(unbound.cold.Micros), 0.85)
+		target("F5 new names over unbound", usciere.cold.Micros.Over(unbound.cold.Micros), 0.85)
 	}
 	return out
 }

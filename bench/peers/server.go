@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"os"
@@ -24,8 +25,13 @@ type server struct {
 	// prepare writes the configuration for the job and returns the arguments of the program.
 	prepare func(context.Context, setup) ([]string, error)
 
-	limit bool // it does no job, it only answers: REFUSED
+	limit   bool // it does no job, it only answers: REFUSED
+	golang  bool // it is one of those in Go
+	refusal int  // response code of what is not allowed, if it cannot be REFUSED
 }
+
+// refuses is the response code of what is not allowed.
+func (s *server) refuses() int { return cmp.Or(s.refusal, dns.RcodeRefused) }
 
 // setup is what a configuration is made of.
 type setup struct {
