@@ -32,7 +32,7 @@ bench: ## run the Go benchmarks of each stage of the query path COUNT (6) times,
 	@$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) $(BENCHMARKED)
 
 bench-compare: ## hold the Go benchmarks against those of the commit REF, in turns
-	.ci/compare $(REF) $(COUNT) $(BENCHMARKED)
+	.ci/compare '$(REF)' $(COUNT) $(BENCHMARKED)
 
 bench-peers: build ## measure usciere, the peers that are installed and the limit at the same job, in turns (PEERS='--only usciere,unbound')
 	@$(GO) build -o .build/ ./bench/echo ./bench/peers

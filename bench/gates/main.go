@@ -81,12 +81,12 @@ func deciding(ctx context.Context) error {
 	return err
 }
 
-func overEcho(ctx context.Context, peers, usciere, echo string) error {
+func overEcho(ctx context.Context, peers, usciere, echo string) (err error) {
 	folder, err := os.MkdirTemp("", "usciere-gates-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	file := filepath.Join(folder, "figures.json")
 	out, err := exec.CommandContext(ctx, peers, "--short", "--only", "usciere,echo", "--json", file, "--usciere", usciere, "--echo", echo).CombinedOutput()
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,7 +31,7 @@ func (b *bench) startBigOnes(ctx context.Context) {
 	}
 }
 
-func (b *bench) startBig(ctx context.Context, s *running) error {
+func (b *bench) startBig(ctx context.Context, s *running) (err error) {
 	ctx, stop := context.WithTimeout(ctx, bigStart)
 	defer stop()
 	in := setup{program: s.program, folder: filepath.Join(b.folder, s.name+"-big"), addr: b.address(len(b.servers) + 1), upstream: b.upstream.Addr,
@@ -38,7 +39,7 @@ func (b *bench) startBig(ctx context.Context, s *running) error {
 	if err := os.MkdirAll(in.folder, 0o755); err != nil {
 		return err
 	}
-	defer os.RemoveAll(in.folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(in.folder)) }()
 	args, err := s.prepare(ctx, in)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -28,6 +29,7 @@ const (
 	window  = 200
 	batch   = 64
 	room    = 512
+	header  = 12 // octets of a DNS header
 	silence = 200 * time.Millisecond // after which what is under way is lost
 )
 
@@ -52,7 +54,7 @@ func (c crowd) ask(ctx context.Context) (r measure.Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	defer unix.Close(fd)
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
 		return r, os.NewSyscallError("getrusage", err)
@@ -161,6 +163,9 @@ func (s *sender) receive(codes map[string]int) (int, error) {
 		return 0, os.NewSyscallError("recvmmsg", errno)
 	}
 	for i := range int(n) {
+		if s.in[i].length < header {
+			return 0, fmt.Errorf("a reply of %d octets", s.in[i].length)
+		}
 		code := s.replies[i][3] & 0x0f
 		if name, known := codeNames[code]; known {
 			codes[name]++

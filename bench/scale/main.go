@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -52,7 +53,7 @@ func run(ctx context.Context, o options) (err error) {
 	if b.folder, err = os.MkdirTemp("", "usciere-scale-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(b.folder)) }()
 	if b.options.towns == "" {
 		b.options.towns = filepath.Join(b.folder, "towns")
 	}

@@ -7,6 +7,7 @@ package testbed
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -62,9 +63,5 @@ func writeLines(file string, n int, line func(i int) string) error {
 			break // Flush returns it again
 		}
 	}
-	if err := w.Flush(); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return errors.Join(w.Flush(), f.Close())
 }
