@@ -29,7 +29,7 @@ const (
 	window  = 200
 	batch   = 64
 	room    = 512
-	header  = 12 // octets of a DNS header
+	header  = 12                     // octets of a DNS header
 	silence = 200 * time.Millisecond // after which what is under way is lost
 )
 
