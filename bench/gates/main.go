@@ -68,7 +68,8 @@ func deciding(ctx context.Context) error {
 		return err
 	}
 	for _, kind := range []string{"granted", "sinkholed"} {
-		few, many := found["BenchmarkDecide/500/"+kind].Nanoseconds.Median(), found["BenchmarkDecide/1M/"+kind].Nanoseconds.Median()
+		// The least of each: other programs only make it slower.
+		few, many := found["BenchmarkDecide/500/"+kind].Nanoseconds.Quantile(0), found["BenchmarkDecide/1M/"+kind].Nanoseconds.Quantile(0)
 		if few == 0 || many == 0 {
 			return errors.New("BenchmarkDecide was not found: has it been renamed?")
 		}
