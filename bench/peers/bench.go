@@ -121,7 +121,7 @@ func (b *bench) ready(ctx context.Context, r *running) error {
 		return err
 	}
 	if !r.limit {
-		if err := check(ctx, r, b.upstream); err != nil {
+		if err := check(ctx, r.addr, b.upstream); err != nil {
 			return err
 		}
 	}

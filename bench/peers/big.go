@@ -52,7 +52,7 @@ func (b *bench) startBig(ctx context.Context, s *running) (err error) {
 	if s.big.Start, err = p.Await(ctx, in.addr, testbed.Domain(in.domains-1), dns.RcodeSuccess); err != nil {
 		return err
 	}
-	if err := isRefused(in.addr, testbed.Blocked(0), s.refuses()); err != nil {
+	if err := isRefused(in.addr, testbed.Blocked(0)); err != nil {
 		return err
 	}
 	s.big.Memory, err = p.Memory()

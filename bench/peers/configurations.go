@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-
-	"github.com/miekg/dns"
 )
 
 // peers are the servers of others. Each does the job in the way that is its own, and validates nothing: none of them does in this
@@ -17,7 +15,6 @@ var peers = []*server{
 	{name: "knot-resolver", program: "kresd", debian: "knot-resolver", version: []string{"--version"}, prepare: prepareKnotResolver},
 	{name: "pdns-recursor", program: "pdns_recursor", debian: "pdns-recursor", version: []string{"--version"}, prepare: prepareRecursor},
 	{name: "coredns", program: "coredns", golang: true, version: []string{"-version"}, prepare: prepareCoreDNS},
-	{name: "blocky", program: "blocky", golang: true, version: []string{"version"}, refusal: dns.RcodeNameError, prepare: prepareBlocky},
 }
 
 // Local zones: the root is refused, the domains are transparent.
@@ -169,21 +166,4 @@ func prepareCoreDNS(_ context.Context, s setup) ([]string, error) {
 }
 `, s.lines(func(domain string) string { return fmt.Sprintf("%s:%d ", domain, s.addr.Port()) }), s.addr.Addr(), s.upstream)
 	return []string{"-quiet", "-conf", filepath.Join(s.folder, "Corefile")}, s.write("Corefile", config)
-}
-
-// A list of what is allowed; it knows no REFUSED, and says that the rest does not exist.
-func prepareBlocky(_ context.Context, s setup) ([]string, error) {
-	config := fmt.Sprintf(`ports: {dns: "%s"}
-upstreams: {init: {strategy: fast}, groups: {default: ["%s"]}}
-blocking:
-  allowlists: {all: ["%s"]}
-  clientGroupsBlock: {default: [all]}
-  blockType: nxDomain
-caching: {minTime: 24h, maxItemsCount: 1000000, prefetching: false}
-log: {level: warn}
-`, s.addr, s.upstream, filepath.Join(s.folder, "domains"))
-	if err := s.write("domains", s.lines(func(domain string) string { return "*." + domain + "\n" })); err != nil {
-		return nil, err
-	}
-	return []string{"serve", "--config", filepath.Join(s.folder, "blocky.yaml")}, s.write("blocky.yaml", config)
 }

@@ -40,7 +40,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "names of servers, with commas; empty: all that are installed")
 	flag.StringVar(&o.json, "json", "", "file for the figures")
 	short := flag.Bool("short", false, "a quick look: no new names, no million domains, 3 rounds of 2 seconds")
-	for _, name := range []string{"usciere", "echo", "coredns", "blocky"} {
+	for _, name := range []string{"usciere", "echo", "coredns"} {
 		flag.Func(name, "program of "+name, func(path string) (err error) {
 			o.programs[name], err = filepath.Abs(path)
 			return err

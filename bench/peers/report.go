@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"usciere/bench/measure"
 )
 
@@ -49,11 +47,6 @@ func (b *bench) report(w io.Writer) error {
 		fmt.Fprintf(w, "\nwith %d domains\n\n", b.domains)
 		if err := measure.WriteTable(w, b.bigTable()); err != nil {
 			return err
-		}
-	}
-	for _, s := range b.servers {
-		if s.refusal != 0 {
-			fmt.Fprintf(w, "\n%s cannot refuse: it says %s\n", s.name, dns.RcodeToString[s.refusal])
 		}
 	}
 	for _, line := range b.notDoing {

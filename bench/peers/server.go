@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"net/netip"
 	"os"
@@ -25,13 +24,9 @@ type server struct {
 	// prepare writes the configuration for the job and returns the arguments of the program.
 	prepare func(context.Context, setup) ([]string, error)
 
-	limit   bool // it does no job, it only answers: REFUSED
-	golang  bool // it is one of those in Go
-	refusal int  // response code of what is not allowed, if it cannot be REFUSED
+	limit  bool // it does no job, it only answers: REFUSED
+	golang bool // it is one of those in Go
 }
-
-// refuses is the response code of what is not allowed.
-func (s *server) refuses() int { return cmp.Or(s.refusal, dns.RcodeRefused) }
 
 // setup is what a configuration is made of.
 type setup struct {
