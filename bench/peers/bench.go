@@ -173,11 +173,15 @@ func (b *bench) unknown(ctx context.Context) error {
 func (b *bench) length() time.Duration { return time.Duration(b.seconds) * time.Second }
 
 func (b *bench) meter(s *running) measure.Meter {
-	cores := []int{b.load, b.server}
+	return measure.Meter{Server: s.process, Others: []*measure.Process{b.upstream.Process}, Cores: b.cores()}
+}
+
+// cores are those of load and servers.
+func (b *bench) cores() []int {
 	if b.load == b.server {
-		cores = cores[:1]
+		return []int{b.load}
 	}
-	return measure.Meter{Server: s.process, Others: []*measure.Process{b.upstream.Process}, Cores: cores}
+	return []int{b.load, b.server}
 }
 
 func (b *bench) inTurns(do func(round int, s *running) error) error {

@@ -42,6 +42,7 @@ func (b *bench) starts(ctx context.Context) error {
 		if p.running, err = b.prepare(towns[i]); err != nil {
 			return err
 		}
+		p.cores = b.cores() // a start may use all there are
 	}
 	for range 3 {
 		for _, p := range points {
