@@ -68,8 +68,7 @@ func (b *bench) draw(ctx context.Context, c curve) error {
 	const warmUps = 2 // rounds that do not count: the first asks the upstream
 	err := measure.InTurns(warmUps+b.rounds, processes, func(round, i int) error {
 		if round < warmUps {
-			_, err := loads[i].Run(ctx)
-			return err
+			return rehearse(ctx, loads[i])
 		}
 		meter := measure.Meter{Server: processes[i], Others: []*measure.Process{b.upstream.Process}, Cores: b.cores()}
 		return results[i].Add(ctx, meter, true, loads[i].Run)
@@ -89,6 +88,18 @@ func (b *bench) draw(ctx context.Context, c curve) error {
 	last := results[len(results)-1].Micros.Over(results[0].Micros)
 	fmt.Println()
 	verdict(last.Median() <= c.most, "%s: %s of the first, at most %.2f", c.target, last.Show(2), c.most)
+	return nil
+}
+
+// rehearse puts the load on and sees that the answers are those of the mix: 70 % of names that are granted.
+func rehearse(ctx context.Context, load crowd) error {
+	r, err := load.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if granted := 100 * float64(r.Codes["NOERROR"]) / float64(max(1, r.Completed)); granted < 68 || granted > 72 {
+		return fmt.Errorf("%.1f %% of the names were answered, and 70 are granted: %v of %d, %d lost", granted, r.Codes, r.Completed, r.Lost)
+	}
 	return nil
 }
 
