@@ -59,6 +59,9 @@ func (b *bench) changes(ctx context.Context) error {
 			}
 			took = append(took, milliseconds(began))
 			stale += wrong(r.Addr, from, name, dns.RcodeRefused)
+			if floor, err = emptyTransaction(f, floor); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -72,9 +75,9 @@ func (b *bench) changes(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	beyond := took.Quantile(0.99) - floor.Median()
+	beyond := took.Quantile(0.99) - floor.Quantile(0.99)
 	fmt.Println()
-	verdict(beyond <= 10, "F7 p99 of a change beyond the median of the disk: %.1f ms, at most 10", beyond)
+	verdict(beyond <= 10, "F7 p99 of a change beyond that of the disk alone: %.1f ms, at most 10", beyond)
 	verdict(stale == 0, "F7 answers to the very next packet that were by the old rules: %d of %d", stale, len(took))
 	return nil
 }
