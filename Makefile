@@ -1,15 +1,17 @@
 # `make run` and `make test` are all a newcomer needs, with Go and make installed.
 
 GO ?= go
+COUNT ?= 6
+BENCHMARKED ?= ./policy ./resolver ./resolver/wire ./resolver/answercache ./resolver/listen
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 FUZZTIME ?= 60s
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race fuzz bench bench-office e2e lint generate check
+.PHONY: help run build test race fuzz bench bench-compare bench-peers bench-scale bench-office bench-short e2e lint generate check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## play a small town on 127.0.0.1:5300, every 127.x.y.z a workstation
 	./.build/usciere serve --demo
@@ -26,8 +28,24 @@ race: ## run the tests under the race detector (needs a C compiler)
 fuzz: ## run every fuzz target for FUZZTIME (60s)
 	.ci/fuzz $(FUZZTIME)
 
-bench: ## run the Go benchmarks of the query path
-	$(GO) test -run '^$$' -bench . -benchmem ./policy/... ./resolver/...
+bench: ## run the Go benchmarks of each stage of the query path COUNT (6) times, for benchstat
+	@$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) $(BENCHMARKED)
+
+bench-compare: ## hold the Go benchmarks against those of the commit REF, in turns
+	.ci/compare '$(REF)' $(COUNT) $(BENCHMARKED)
+
+bench-peers: build ## measure usciere, the peers that are installed and the limit at the same job, in turns (PEERS='--only usciere,unbound')
+	@$(GO) build -o .build/ ./bench/echo ./bench/peers
+	@.build/peers --usciere .build/usciere --echo .build/echo $(PEERS)
+
+bench-scale: build ## measure how the cost grows with rules, offices, clients and cores, and one change at 1 M rules (SCALE='--towns DIR')
+	@$(GO) build -o .build/ ./bench/scale
+	@.build/scale --usciere .build/usciere $(SCALE)
+
+bench-short: build ## the measured gates of CI: allocations, cost over the limit, many rules against few
+	.ci/peers nsd:nsd dnsperf:dnsperf
+	@$(GO) build -o .build/ ./bench/echo ./bench/peers
+	$(GO) run ./bench/gates
 
 bench-office: build ## play a town hall's morning against the binary; prints latencies, writes .build/bench-office.html
 	$(GO) run ./bench/office

@@ -72,6 +72,10 @@ func (s *state) Each(t policy.Table, prefix string, fn func(string, func(any) er
 	return nil
 }
 
+func (s *state) Scan(t policy.Table, readers []policy.RecordReader) error {
+	return s.Each(t, "", func(key string, decode func(any) error) error { return readers[0](s.tables[t][key], decode) })
+}
+
 func (s *state) Put(t policy.Table, key string, record any) error {
 	raw, err := json.Marshal(record)
 	s.tables[t][key] = raw

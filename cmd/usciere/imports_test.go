@@ -67,10 +67,13 @@ var allowances = []struct {
 	{"bench/officeload", nil, "the load is the same whatever is measured"},
 	{"bench/measure", []string{"golang.org/x/sys/unix", "github.com/HdrHistogram/hdrhistogram-go"},
 		"how processes are started and their cost is read; it knows none of them"},
+	{"bench/testbed", []string{"module/bench/measure", "module/policy", "module/policy/store"},
+		"the job that servers are given, and this one's rules for it; the others belong to the run that measures them"},
 	{"bench/report", []string{"module/bench/measure"}, "pictures of figures, wherever they come from"},
 	{"bench/echo", []string{"golang.org/x/sys/unix", "golang.org/x/net/ipv4"}, "the limit shares no code with what is held against it"},
 	{"bench/peers", []string{"..."}, "it measures everything"},
 	{"bench/scale", []string{"..."}, "it measures everything"},
+	{"bench/gates", []string{"module/bench/measure"}, "it runs what measures and looks at the figures"},
 	{"bench/office", []string{"..."}, "it measures everything"},
 }
 

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"usciere/bench/measure"
+)
+
+// inProcess runs the Go benchmarks of the query path that keep all processors busy, on one and on two.
+func inProcess(ctx context.Context) error {
+	found, err := measure.RunGoBenchmarks(ctx, "Parallel$", "-cpu", "1,2", "-count", "5", "-benchtime", "0.3s", "./resolver", "./resolver/answercache")
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"benchmark", "ns on 1 processor", "ns on 2", "times as fast"}}
+	least := 0.0
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		two, ok := found[name+"-2"]
+		if !ok || strings.HasSuffix(name, "-2") {
+			continue
+		}
+		faster := found[name].Nanoseconds.Over(two.Nanoseconds)
+		if least == 0 || faster.Median() < least {
+			least = faster.Median()
+		}
+		rows = append(rows, []string{strings.TrimPrefix(name, "Benchmark"), found[name].Nanoseconds.Show(0), two.Nanoseconds.Show(0), faster.Show(2)})
+	}
+	if err := table("in process", rows); err != nil {
+		return err
+	}
+	fmt.Println()
+	verdict(least >= 1.9, "F10 the path in process on two processors: %.2f times as fast, at least 1.9", least)
+	return nil
+}
