@@ -29,7 +29,7 @@ type fastpath struct {
 	epoch       uint32 // of the slots that are of these rules, this setup, this minute
 	slots       []slot // by hash; nil before the first question
 
-	_ [128 - 80]byte // lanes do not share a line of the processor's cache
+	_ [192 - 80]byte // lanes do not share a line of the processor's cache
 }
 
 // fastSlots is how many questions a lane remembers: more than an office town asks in a minute, in some 2 MB.
@@ -107,51 +107,54 @@ func bit(set bool, flag uint8) uint8 {
 
 var fastSeed = maphash.MakeSeed()
 
-// key is what a slot of the question has beside the name, and the keyed hash of all of it.
-func (q *query) key() (k slot, hash uint64) {
-	k = slot{class: q.client.Class(), typ: q.Type, asked: q.asked()}
-	hash = maphash.Bytes(fastSeed, q.Name()) ^ (k.class<<24|uint64(k.typ)<<8|uint64(k.asked))*0x9e3779b97f4a7c15
+// key is what a slot of the question has beside the name, and the two slots side by side that may be its own, by a keyed hash of all.
+func (f *fastpath) key(q *query) (k slot, places *[2]slot) {
+	k = slot{epoch: f.epoch, class: q.client.Class(), typ: q.Type, asked: q.asked()}
+	hash := maphash.Bytes(fastSeed, q.Name()) ^ (k.class<<24|uint64(k.typ)<<8|uint64(k.asked))*0x9e3779b97f4a7c15
 	k.hash = uint32(hash >> 32)
-	return k, hash
+	return k, (*[2]slot)(f.slots[hash%fastSlots&^1:])
 }
 
-// places are the two slots that a question with that hash may have, side by side.
-func (f *fastpath) places(hash uint64) *[2]slot { return (*[2]slot)(f.slots[hash%fastSlots&^1:]) }
+// matches says whether the slot is of the question with that key, but for the name.
+func (s *slot) matches(k *slot) bool {
+	return s.hash == k.hash && s.epoch == k.epoch && s.class == k.class && s.typ == k.typ && s.asked == k.asked
+}
 
 // find is the slot of a question that is remembered, or nil.
 func (f *fastpath) find(q *query) *slot {
-	k, hash := q.key()
-	places := f.places(hash)
+	k, places := f.key(q)
 	for i := range places {
-		s := &places[i]
-		if s.hash == k.hash && s.epoch == f.epoch && s.class == k.class && s.typ == k.typ && s.asked == k.asked && s.isFor(q.Name()) {
+		if s := &places[i]; s.matches(&k) && s.isFor(q.Name()) {
 			return s
 		}
 	}
 	return nil
 }
 
-// take makes a slot one of the question, with nothing said yet: its own, if it has one, or one that is free. It is nil when questions
-// that are asked again and again hold both; the next to want one has it, unless they are asked again meanwhile.
+// take makes a slot one of the question, with nothing said yet: its own, if it has one, else one that is free, else one whose question
+// was not asked again. It is nil when both were; the next to want one has it, unless they are asked again meanwhile.
 func (f *fastpath) take(q *query) *slot {
-	k, hash := q.key()
-	places := f.places(hash)
-	var s *slot
-	for i := range places {
-		p := &places[i]
-		if p.epoch == f.epoch && p.hash == k.hash && p.class == k.class && p.typ == k.typ && p.asked == k.asked {
-			s = p
-			break
+	k, places := f.key(q)
+	rank := func(s *slot) int {
+		switch {
+		case s.matches(&k):
+			return 3
+		case s.epoch != k.epoch:
+			return 2
+		case !s.again:
+			return 1
 		}
-		if s == nil && (p.epoch != f.epoch || !p.again) {
-			s = p
-		}
+		return 0
 	}
-	if s == nil {
+	s := &places[0]
+	if rank(&places[1]) > rank(s) {
+		s = &places[1]
+	}
+	if rank(s) == 0 {
 		places[0].again, places[1].again = false, false
 		return nil
 	}
-	k.epoch, k.reply, k.way = f.epoch, s.reply[:0], s.way
+	k.reply, k.way = s.reply[:0], s.way
 	*s = k
 	return s
 }
