@@ -29,7 +29,7 @@ const (
 )
 
 // free are the benchmarks that must not allocate.
-const free = "^Benchmark(Decide|Who|Exists|CacheHit|Read|Relay|Sinkhole|Fast.*)$"
+const free = "^Benchmark(Decide|Who|Exists|CacheHit|Read|Relay|Sinkhole|WholePacket)$"
 
 func main() {
 	peers := flag.String("peers", ".build/peers", "program of bench/peers")
@@ -45,8 +45,8 @@ func main() {
 }
 
 func allocations(ctx context.Context) error {
-	found, err := measure.RunGoBenchmarks(ctx, free, "-short", "-benchmem", "-benchtime", "1000x", "-cpu", "1",
-		"./policy", "./resolver", "./resolver/wire", "./resolver/answercache")
+	found, err := measure.RunGoBenchmarks(ctx, free, "-short", "-benchmem", "-benchtime", "20000x", "-cpu", "1",
+		"./policy", "./resolver/wire", "./resolver/answercache", "./resolver/listen")
 	if err != nil {
 		return err
 	}

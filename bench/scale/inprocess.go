@@ -10,9 +10,9 @@ import (
 	"usciere/bench/measure"
 )
 
-// inProcess runs the Go benchmarks of the query path that keep all processors busy, on one and on two.
+// inProcess runs the Go benchmarks of the whole query path, from a batch of questions to one of replies, on one processor and on two.
 func inProcess(ctx context.Context) error {
-	found, err := measure.RunGoBenchmarks(ctx, "Parallel$", "-cpu", "1,2", "-count", "5", "-benchtime", "0.3s", "./resolver", "./resolver/answercache")
+	found, err := measure.RunGoBenchmarks(ctx, "^BenchmarkWholePacket$", "-cpu", "1,2", "-count", "5", "-benchtime", "1s", "./resolver/listen")
 	if err != nil {
 		return err
 	}
