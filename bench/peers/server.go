@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"os"
@@ -84,7 +85,8 @@ func prepareUsciere(ctx context.Context, s setup) ([]string, error) {
 	return u.Arguments(), u.Allow(ctx, domains)
 }
 
-var versionPattern = regexp.MustCompile(`\d+\.\d+[\w.-]*`)
+// versionPattern finds the version in what a program says of itself: what stands behind our own name, or the first number with a dot.
+var versionPattern = regexp.MustCompile(`^usciere (\S+)|\d+\.\d+[\w.-]*`)
 
 // tellVersion runs the program for its version; empty if it does not say.
 func (s *server) tellVersion(ctx context.Context, program string) string {
@@ -92,5 +94,9 @@ func (s *server) tellVersion(ctx context.Context, program string) string {
 		return ""
 	}
 	out, _ := exec.CommandContext(ctx, program, s.version...).CombinedOutput() // some exit with an error, and say it all the same
-	return string(versionPattern.Find(out))
+	found := versionPattern.FindSubmatch(out)
+	if found == nil {
+		return ""
+	}
+	return cmp.Or(string(found[1]), string(found[0]))
 }
