@@ -12,9 +12,10 @@ import (
 const tick = 10 * time.Millisecond
 
 // CPU is the processor time so far of the program and of the processes that it began and that still run, in user mode and in the kernel.
-func (p *Process) CPU() (time.Duration, error) { return cpuOf(p.cmd.Process.Pid) }
+func (p *Process) CPU() (time.Duration, error) { return CPUOf(p.cmd.Process.Pid) }
 
-func cpuOf(pid int) (time.Duration, error) {
+// CPUOf is the CPU of a process by number.
+func CPUOf(pid int) (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
@@ -32,7 +33,7 @@ func cpuOf(pid int) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
-		if used, err := cpuOf(child); err == nil { // it may just have ended
+		if used, err := CPUOf(child); err == nil { // it may just have ended
 			total += used
 		}
 	}
@@ -63,8 +64,11 @@ type Memory struct {
 }
 
 // Memory reads what the program has in memory now.
-func (p *Process) Memory() (Memory, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+func (p *Process) Memory() (Memory, error) { return MemoryOf(p.cmd.Process.Pid) }
+
+// MemoryOf is the Memory of a process by number.
+func MemoryOf(pid int) (Memory, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return Memory{}, err
 	}

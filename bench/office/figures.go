@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -56,19 +55,8 @@ func total(turns []turn) turn {
 	return sum
 }
 
-// spread are the values of the rounds.
-type spread []float64
-
-func (s spread) median() float64 {
-	sorted := slices.Sorted(slices.Values(s))
-	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
-}
-
-func (s spread) least() float64 { return slices.Min(s) }
-func (s spread) most() float64  { return slices.Max(s) }
-
 // ratios compares two servers or loads round by round.
-func ratios(turns, against []turn, value func(turn) time.Duration) (s spread) {
+func ratios(turns, against []turn, value func(turn) time.Duration) (s measure.Figures) {
 	for i := range turns {
 		s = append(s, float64(value(turns[i]))/float64(max(value(against[i]), 1)))
 	}
@@ -82,11 +70,11 @@ func p99(k officeload.Kind) func(turn) time.Duration {
 // target is what must hold.
 type target struct {
 	id, what string
-	got      spread
+	got      measure.Figures
 	most     float64
 }
 
-func (t target) met() bool { return t.got.median() <= t.most }
+func (t target) met() bool { return t.got.Median() <= t.most }
 
 func (f *figures) targets() []target {
 	return []target{

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"usciere/bench/measure"
@@ -135,16 +136,16 @@ func (f *figures) costSection() report.Section {
 		turns  []turn
 		colour int // that of its latencies
 	}{{"resolver", f.resolver, 0}, {"echo", f.echo, len(shownKinds)}} {
-		var each spread
+		var each measure.Figures
 		for n, t := range side.turns {
 			each = append(each, t.perQuery().Seconds()*1e6)
 			if i == 0 {
 				s.Table.Rows = append(s.Table.Rows, []string{fmt.Sprintf("CPU a query, round %d", n+1), short(t.perQuery()), short(f.echo[n].perQuery())})
 			}
 		}
-		most = max(most, each.most())
+		most = max(most, slices.Max(each))
 		bars.Bars = append(bars.Bars, report.Bar{
-			Name: side.name, Value: each.median(), From: each.least(), To: each.most(), Text: fmt.Sprintf("%.1f µs", each.median()), Colour: side.colour,
+			Name: side.name, Value: each.Median(), From: slices.Min(each), To: slices.Max(each), Text: fmt.Sprintf("%.1f µs", each.Median()), Colour: side.colour,
 		})
 	}
 	bars.Axis = report.Axis{Label: "µs a query", Ticks: report.Steps(most, plainly)}

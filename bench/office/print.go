@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"usciere/bench/measure"
 	"usciere/bench/officeload"
 )
 
@@ -77,7 +78,7 @@ func (f *figures) cost() [][]string {
 	}
 	return append(rows,
 		[]string{"CPU a query", short(morning.perQuery()), short(limit.perQuery())},
-		[]string{"CPU a query, of the echo's", f.cpuRatio().String(), ""},
+		[]string{"CPU a query, of the echo's", f.cpuRatio().Show(2) + " ×", ""},
 		[]string{"cache hit ratio", fmt.Sprintf("%.2f %%", 100*float64(morning.hits)/float64(max(morning.hits+morning.misses, 1))), ""},
 		[]string{"RSS", fmt.Sprintf("%.1f MB", float64(f.rss)/1e6), ""})
 }
@@ -85,15 +86,7 @@ func (f *figures) cost() [][]string {
 // ours says whether the resolver was started here, so that its cost is known.
 func (f *figures) ours() bool { return f.options.target == "" }
 
-func (f *figures) cpuRatio() spread { return ratios(f.resolver, f.echo, turn.perQuery) }
-
-// String is the median with the spread of the rounds.
-func (s spread) String() string {
-	if len(s) == 1 {
-		return fmt.Sprintf("%.2f ×", s[0])
-	}
-	return fmt.Sprintf("%.2f × (%.2f to %.2f)", s.median(), s.least(), s.most())
-}
+func (f *figures) cpuRatio() measure.Figures { return ratios(f.resolver, f.echo, turn.perQuery) }
 
 func (f *figures) floodText() string {
 	flood := total(f.flood)
@@ -108,7 +101,7 @@ func (f *figures) targetRows() (rows [][]string) {
 		if !t.met() {
 			word = "missed"
 		}
-		rows = append(rows, []string{t.id + "  " + t.what, t.got.String(), fmt.Sprintf("at most %.1f ×", t.most), word})
+		rows = append(rows, []string{t.id + "  " + t.what, t.got.Show(2) + " ×", fmt.Sprintf("at most %.1f ×", t.most), word})
 	}
 	return rows
 }

@@ -8,11 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
+	"usciere/bench/measure"
 	"usciere/bench/officeload"
 	"usciere/policy/admin"
 )
@@ -111,29 +110,12 @@ func freePort() (netip.AddrPort, error) {
 	return conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
 }
 
-// tick is the unit of times in /proc, whatever the kernel's own is (proc(5), USER_HZ).
-const tick = 10 * time.Millisecond
-
-// cpu is the processor time of the server so far, in user mode and in the kernel; 0 of one that is not ours.
+// cpu is the processor time of the server so far; 0 of one that is not ours.
 func (s *server) cpu() (time.Duration, error) {
 	if s.cmd == nil {
 		return 0, nil
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	// The second field is the name in parentheses; after it come those from the third on, of which utime is the 14th.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	var sum time.Duration
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += time.Duration(n) * tick
-	}
-	return sum, nil
+	return measure.CPUOf(s.cmd.Process.Pid)
 }
 
 // rss is the resident memory of the server in octets; 0 of one that is not ours.
@@ -141,17 +123,8 @@ func (s *server) rss() (int64, error) {
 	if s.cmd == nil {
 		return 0, nil
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			return n << 10, err
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS of process %d: has it ended?", s.cmd.Process.Pid)
+	m, err := measure.MemoryOf(s.cmd.Process.Pid)
+	return m.RSS, err
 }
 
 // cache are the hits and misses of the answer cache so far; both 0 where that cannot be known.
