@@ -39,8 +39,8 @@ bench-peers: build ## measure usciere, the peers that are installed and the limi
 	@.build/peers --usciere .build/usciere --echo .build/echo $(PEERS)
 
 bench-scale: build ## measure how the cost grows with rules, offices, clients and cores, and one change at 1 M rules (SCALE='--towns DIR')
-	@$(GO) build -o .build/ ./bench/scale
-	@.build/scale --usciere .build/usciere $(SCALE)
+	@$(GO) build -o .build/ ./bench/echo ./bench/scale
+	@.build/scale --usciere .build/usciere --echo .build/echo $(SCALE)
 
 bench-short: build ## the measured gates of CI: allocations, cost over the limit, many rules against few
 	.ci/peers nsd:nsd dnsperf:dnsperf

@@ -22,6 +22,38 @@ type bench struct {
 	upstream     *testbed.Upstream
 	ports        int // given away
 	towns        map[town]*running
+	echoes       map[int]*echo // by the cores that they have
+}
+
+// echo is the program that only sends datagrams back.
+type echo struct {
+	addr    netip.AddrPort
+	process *measure.Process
+}
+
+// echoOn is the echo on as many cores, with a reader on each, paused.
+func (b *bench) echoOn(ctx context.Context, cores int) (*echo, error) {
+	if e := b.echoes[cores]; e != nil {
+		return e, nil
+	}
+	on := []int{b.server}
+	if cores == 2 {
+		on = []int{b.load, b.server}
+	}
+	e := &echo{addr: b.address()}
+	folder := filepath.Join(b.folder, fmt.Sprint("echo-", cores))
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return nil, err
+	}
+	var err error
+	if e.process, err = measure.Start(ctx, on, folder, b.limit, "--how", "runtime", "--readers", fmt.Sprint(cores), e.addr.String()); err != nil {
+		return nil, err
+	}
+	b.echoes[cores] = e
+	if _, err := e.process.Await(ctx, e.addr, testbed.Blocked(0), dns.RcodeRefused); err != nil {
+		return nil, err
+	}
+	return e, e.process.Pause()
 }
 
 // town is a daemon's rules, and on how many cores it runs.
@@ -46,6 +78,9 @@ func (b *bench) address() netip.AddrPort {
 func (b *bench) close() {
 	for _, r := range b.towns {
 		r.process.Stop()
+	}
+	for _, e := range b.echoes {
+		e.process.Stop()
 	}
 	b.upstream.Stop()
 }

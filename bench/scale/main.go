@@ -1,7 +1,7 @@
 // Command scale measures how the cost of Usciere grows: with domain rules, offices, clients and cores; how long a start takes and what
 // memory it needs with many rules; and how long a change takes to be acknowledged, and to be in force.
 //
-//	scale [--rounds N] [--seconds N] [--rules N] [--towns FOLDER] --usciere FILE
+//	scale [--rounds N] [--seconds N] [--rules N] [--towns FOLDER] --usciere FILE --echo FILE
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 type options struct {
 	rounds, seconds, port int
 	rules                 int
-	program, towns        string
+	program, limit, towns string
 }
 
 func main() {
@@ -32,6 +32,7 @@ func main() {
 	flag.IntVar(&o.port, "port", 5400, "the first of the ports of 127.0.0.1 that are used")
 	flag.IntVar(&o.rules, "rules", 1_000_000, "domain rules of the largest town")
 	flag.StringVar(&o.program, "usciere", "usciere", "program")
+	flag.StringVar(&o.limit, "echo", "echo", "program of bench/echo")
 	flag.StringVar(&o.towns, "towns", "", "folder that keeps the stores that were built, for the next run; they take minutes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -49,7 +50,10 @@ func run(ctx context.Context, o options) (err error) {
 	if o.program, err = filepath.Abs(o.program); err != nil {
 		return err
 	}
-	b := &bench{options: o, towns: map[town]*running{}}
+	if o.limit, err = filepath.Abs(o.limit); err != nil {
+		return err
+	}
+	b := &bench{options: o, towns: map[town]*running{}, echoes: map[int]*echo{}}
 	if b.folder, err = os.MkdirTemp("", "usciere-scale-"); err != nil {
 		return err
 	}
