@@ -167,7 +167,7 @@ func (c *Cache) Find(b *wire.Builder, dst []byte, q *wire.Query, group uint64, n
 	if e != nil {
 		if age, fresh := e.age(now); fresh {
 			s.hits.Add(1)
-			e.touched.Store(now.Unix())
+			e.touched.Store(touch(now))
 			return c.relay(b, dst, q, e, age, now), Kept{e}
 		}
 	}
@@ -207,11 +207,11 @@ func (k Kept) Size() int {
 func (k Kept) Answers(name []byte) bool { return k.entry != nil && bytes.Equal(k.entry.name(), name) }
 
 // Again is Find for a question that is known to be the one that k was found for: no search, no lock. It is a Miss when k is not
-// what Find would find any more, and once a second, so that 2Q hears of what is asked for often; then Find is to be asked. It does
+// what Find would find any more, and every few seconds, so that 2Q hears of what is asked for often; then Find is to be asked. It does
 // not count as a hit in Stats: who asks again counts.
 func (c *Cache) Again(k Kept, b *wire.Builder, dst []byte, q *wire.Query, now time.Time) Outcome {
 	e := k.entry
-	if e == nil || e.gone.Load() || e.touched.Load() != now.Unix() {
+	if e == nil || e.gone.Load() || e.touched.Load() != touch(now) {
 		return Miss
 	}
 	age, fresh := e.age(now)

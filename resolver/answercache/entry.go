@@ -23,7 +23,7 @@ type entry struct {
 
 	hits       atomic.Uint32 // counted up to popular
 	prefetched atomic.Bool   // whoever set it refreshes it
-	touched    atomic.Int64  // when 2Q was last told of a hit, in Unix seconds
+	touched    atomic.Int64  // when 2Q was last told of a hit, see touch
 	gone       atomic.Bool   // replaced, flushed or of a group that is not asked any more
 }
 
@@ -138,6 +138,9 @@ func (e *entry) due(now time.Time) bool {
 	left := e.stored + life - now.UnixNano()
 	return hits >= popular && e.life >= leastPrefetched && left*10 < life && e.prefetched.CompareAndSwap(false, true)
 }
+
+// touch is when a hit was, as far as 2Q is to know: in units of four seconds, which is often enough to keep what is in use.
+func touch(now time.Time) int64 { return now.Unix() >> 2 }
 
 // rcode returns the response code of the answer.
 func (e *entry) rcode() uint8 { return e.msg[3] & 0xF }

@@ -20,7 +20,7 @@ const (
 	// udpBuffer is the room for one datagram in octets: more than ednsSize for servers that do not care. A longer one is cut by the
 	// kernel and then does not parse.
 	udpBuffer = 4096
-	// wakeful is how many sockets are looked at before others get their turn at the processor.
+	// wakeful is how many sockets one system call tells of at most.
 	wakeful = 32
 )
 
@@ -164,11 +164,11 @@ func (e *exchanges) listen() {
 			if int(n) <= 0 {
 				return false
 			}
-			for _, event := range events[:n] {
+			for i, event := range events[:n] {
 				e.receive(int(event.Fd), buf)
-			}
-			if n == wakeful {
-				runtime.Gosched()
+				if i%turn == turn-1 {
+					runtime.Gosched()
+				}
 			}
 		}
 	})
