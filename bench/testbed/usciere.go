@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"usciere/bench/measure"
@@ -59,15 +60,29 @@ func (u Usciere) Start(ctx context.Context, cores []int) (*measure.Process, erro
 	return measure.Start(ctx, cores, u.Folder, u.Program, u.Arguments()...)
 }
 
+// perLetter is how many domains one document grants, on one letter: the most that it may have in octets is far more.
+const perLetter = 200_000
+
 // Allow makes the office whose network is all of the machine and grants it the domains, through the socket of the running daemon.
 func (u Usciere) Allow(ctx context.Context, domains []string) error {
+	letter := 0
+	for part := range slices.Chunk(domains, perLetter) {
+		letter++
+		if err := u.allow(ctx, fmt.Sprintf("%d/2026", letter), part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u Usciere) allow(ctx context.Context, protocol string, domains []string) error {
 	var text strings.Builder
 	text.WriteString("offices:\n  prova: {name: Ufficio, networks: [127.0.0.0/8]}\n" +
 		"seats:\n  responsabile: {office: prova, role: manager, holders: [{name: M. Rossi, from: 2026-01-01}]}\ngrants:\n")
-	request := `{protocol: 1/2026, date: 2026-03-02, reason: job}`
+	request := fmt.Sprintf("{protocol: %s, date: 2026-03-02, reason: job}", protocol)
 	for _, domain := range domains {
 		fmt.Fprintf(&text, "  - {office: prova, rule: .%s, request: %s}\n", domain, request)
-		request = "1/2026"
+		request = protocol
 	}
 	file := filepath.Join(u.Folder, "town.yaml")
 	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
