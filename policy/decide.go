@@ -18,6 +18,10 @@ type Client struct {
 	number uint32 // of the office, 0: none
 }
 
+// Class is a number that two clients inside the site share when their office and role are the same, for the life of a snapshot:
+// what one of them may ask, at one time, the other may. It says nothing of hosts and seats.
+func (c *Client) Class() uint64 { return uint64(c.number)<<8 | uint64(c.Role.number()) }
+
 // Inside says whether an address is of the site.
 func (s *Snapshot) Inside(addr netip.Addr) bool { return s.site.Contains(addr.Unmap().WithZone("")) }
 

@@ -23,9 +23,6 @@ func NewReader(local netip.AddrPort, lane int, now func() time.Time) *Reader {
 	return &Reader{u, b, &Request{Transport: UDP, udp: u, batch: b, parent: true, Local: local, Lane: lane}}
 }
 
-// BatchSize is how many datagrams a batch has.
-const BatchSize = batchSize
-
 // Put puts a datagram of an IPv4 client in the i-th place of the batch.
 func (r *Reader) Put(i int, client netip.AddrPort, packet []byte) {
 	b := r.batch
@@ -40,9 +37,4 @@ func (r *Reader) Serve(h Handler, n int) int {
 	r.batch.replies = 0
 	r.socket.serve(h, r.request, n)
 	return r.batch.replies
-}
-
-// Reply is the i-th reply of the batch.
-func (r *Reader) Reply(i int) []byte {
-	return unsafe.Slice(r.batch.outVec[i].Base, r.batch.outVec[i].Len)
 }
