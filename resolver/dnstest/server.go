@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -84,6 +85,7 @@ func listen() (*net.UDPConn, *net.TCPListener, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		enlarge(udp)
 		tcp, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(udp.LocalAddr().(*net.UDPAddr).AddrPort()))
 		if err == nil {
 			return udp, tcp, nil
@@ -288,4 +290,20 @@ func readMessage(r io.Reader) ([]byte, error) {
 	pkt := make([]byte, binary.BigEndian.Uint16(length[:]))
 	_, err := io.ReadFull(r, pkt)
 	return pkt, err
+}
+
+// receiveBuffer is that of the server's socket in octets: room for all the questions that a test asks at once, before they are read.
+const receiveBuffer = 4 << 20
+
+// enlarge gives the socket its receive buffer, or as much as this user may.
+func enlarge(udp *net.UDPConn) {
+	raw, err := udp.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUFFORCE, receiveBuffer) != nil {
+			_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBuffer)
+		}
+	})
 }
