@@ -18,18 +18,19 @@ import (
 // in the cache, which goes on aging there.
 //
 // It holds no order of decision of its own. All that it knows came out of route under one snapshot, one setup and one minute, and is
-// forgotten with the first question under another: a change of the rules holds for the very next packet, and dates and timetables
-// turn at whole minutes. What depends on more than that is not remembered: see lasting and rememberWay.
+// forgotten with the first question under another, or after answers were flushed: a change of the rules holds for the very next packet,
+// and dates and timetables turn at whole minutes. What depends on more than that is not remembered: see lasting and rememberWay.
 type fastpath struct {
 	mu          sync.Mutex // tried, never waited for: whoever does not get it goes the whole way
 	rules       *policy.Snapshot
 	setup       *setup
 	from, until int64  // Unix nanoseconds: of the minute
+	forgotten   uint64 // of the cache
 	hosts       uint64 // version of the targets that the question is answered under
-	epoch       uint32 // of the slots that are of these rules, this setup, this minute
+	epoch       uint32 // of the slots that are of all these
 	slots       []slot // by hash; nil before the first question
 
-	_ [192 - 80]byte // lanes do not share a line of the processor's cache
+	_ [192 - 88]byte // lanes do not share a line of the processor's cache
 }
 
 // fastSlots is how many questions a lane remembers: more than an office town asks in a minute, in some 2 MB.
@@ -63,17 +64,17 @@ const (
 )
 
 // open makes the fast path ready for a question, and tells whether it may be used: close must follow then.
-func (f *fastpath) open(rules *policy.Snapshot, setup *setup, hosts uint64, at time.Time) bool {
+func (f *fastpath) open(rules *policy.Snapshot, setup *setup, forgotten, hosts uint64, at time.Time) bool {
 	if !f.mu.TryLock() {
 		return false
 	}
 	f.hosts = hosts
 	now := at.UnixNano()
-	if f.rules != rules || f.setup != setup || now < f.from || now >= f.until {
+	if f.rules != rules || f.setup != setup || f.forgotten != forgotten || now < f.from || now >= f.until {
 		if f.slots == nil {
 			f.slots = make([]slot, fastSlots)
 		}
-		f.rules, f.setup = rules, setup
+		f.rules, f.setup, f.forgotten = rules, setup, forgotten
 		f.from = now - now%int64(time.Minute)
 		f.until = f.from + int64(time.Minute)
 		if f.epoch++; f.epoch == 0 { // after 2³² changes, what is left of the first must not come back

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"usciere/policy"
+	"usciere/resolver/answercache"
 	"usciere/resolver/listen"
 )
 
@@ -247,4 +248,21 @@ func FuzzFastPath(f *testing.F) {
 		w.turn(t, turn)
 		w.compare(t, int(client)%len(w.clients), pkt, dress(pkt, how))
 	})
+}
+
+func TestAFlushedAnswerIsNotRememberedEvenIfTheCacheHadPushedItOut(t *testing.T) {
+	h := openWith(t, answercache.Config{Entries: 2}, nil)
+	for range 3 {
+		h.ask(anagrafe, "www.inps.it A")
+	}
+	for _, other := range []string{"inps.it A", "servizi.inps.it A", "www.inps.it AAAA", "alias.inps.it A", "autodiscover.inps.it A", "www.agenziaentrate.gov.it A"} {
+		h.ask(anagrafe, other)
+		h.ask(anagrafe, other)
+	}
+	before := len(h.upstream.Queries())
+	h.cache.FlushName([]byte(name(t, "www.inps.it")))
+	h.ask(anagrafe, "www.inps.it A")
+	if after := len(h.upstream.Queries()); after != before+1 {
+		t.Errorf("the upstream was asked %d times after the flush, once is right", after-before)
+	}
 }

@@ -67,7 +67,7 @@ func (r *Resolver) Serve(req *listen.Request) {
 		return
 	}
 	// What was answered before, in the same minute and under the same rules, is not decided again: see fastpath.
-	if fast := &r.fast[req.Lane%lanes]; fast.open(rules, setup, r.targets.version.Load(), q.at) {
+	if fast := &r.fast[req.Lane%lanes]; fast.open(rules, setup, r.cache.Forgotten(), r.targets.version.Load(), q.at) {
 		q.fast = fast
 		if r.recall(q) {
 			return

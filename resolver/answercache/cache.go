@@ -69,6 +69,7 @@ type Cache struct {
 	failures failures
 
 	stale, failed, prefetches atomic.Uint64 // see Stats
+	forgotten                 atomic.Uint64 // see Forgotten
 }
 
 // New returns an empty cache.
@@ -192,6 +193,10 @@ func (c *Cache) Find(b *wire.Builder, dst []byte, q *wire.Query, group uint64, n
 	return Miss, Kept{}
 }
 
+// Forgotten counts how often answers were made to be forgotten: by Flush, FlushName and Keep. Nothing that Find found at another count
+// is to be asked Again: also an answer that was pushed out for want of room, which these do not meet any more.
+func (c *Cache) Forgotten() uint64 { return c.forgotten.Load() }
+
 // Kept is an answer that Find found. The zero Kept is none.
 type Kept struct{ entry *entry }
 
@@ -211,7 +216,7 @@ func (k Kept) Answers(name []byte) bool { return k.entry != nil && bytes.Equal(k
 // not count as a hit in Stats: who asks again counts.
 func (c *Cache) Again(k Kept, b *wire.Builder, dst []byte, q *wire.Query, now time.Time) Outcome {
 	e := k.entry
-	if e == nil || e.gone.Load() || e.touched.Load() != touch(now) {
+	if e == nil || e.replaced.Load() || e.touched.Load() != touch(now) {
 		return Miss
 	}
 	age, fresh := e.age(now)
@@ -300,6 +305,7 @@ func (c *Cache) ForgetFailures() { c.failures.forgetAll() }
 
 // Keep forgets the answers of every group but these.
 func (c *Cache) Keep(groups func(group uint64) bool) {
+	defer c.forgotten.Add(1)
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.changing.Lock()
@@ -314,6 +320,7 @@ func (c *Cache) Keep(groups func(group uint64) bool) {
 
 // Flush forgets everything, failures too, and returns how many answers that were.
 func (c *Cache) Flush() int {
+	defer c.forgotten.Add(1)
 	n := 0
 	for i := range c.shards {
 		n += c.shards[i].flush()
@@ -325,6 +332,7 @@ func (c *Cache) Flush() int {
 // FlushName forgets every answer to questions for exactly name, in canonical wire form, and that they failed, and returns
 // how many answers there were.
 func (c *Cache) FlushName(name []byte) int {
+	defer c.forgotten.Add(1)
 	n := 0
 	for i := range c.shards {
 		s := &c.shards[i]

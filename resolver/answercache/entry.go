@@ -24,7 +24,7 @@ type entry struct {
 	hits       atomic.Uint32 // counted up to popular
 	prefetched atomic.Bool   // whoever set it refreshes it
 	touched    atomic.Int64  // when 2Q was last told of a hit, see touch
-	gone       atomic.Bool   // replaced, flushed or of a group that is not asked any more
+	replaced   atomic.Bool   // by a newer answer
 }
 
 const headerSize = 12 // of a DNS message

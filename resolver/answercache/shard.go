@@ -54,7 +54,7 @@ func (s *shard) put(k key, e *entry) {
 	s.bytes += e.size()
 	switch {
 	case replaced:
-		old.gone.Store(true)
+		old.replaced.Store(true)
 		s.bytes -= old.size()
 	case s.entries.Len() == before:
 		s.evictions.Add(1)
@@ -90,9 +90,6 @@ func (s *shard) flush() int {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	n := s.entries.Len()
-	for _, e := range s.entries.Values() {
-		e.gone.Store(true)
-	}
 	s.entries.Purge()
 	s.bytes = 0
 	return n
@@ -112,6 +109,5 @@ func (s *shard) named(name []byte) []*entry {
 // remove takes out e, whose key is k; changing is held.
 func (s *shard) remove(k key, e *entry) {
 	s.entries.Remove(k)
-	e.gone.Store(true)
 	s.bytes -= e.size()
 }
