@@ -9,7 +9,7 @@ import "net/netip"
 // into the journal. A refusal is an *Error.
 type Change interface {
 	Kind() string
-	apply(*edit) (made, error)
+	Apply(*Edit) (Made, error)
 }
 
 // Based is the version of the object that a change was based on; zero asks for no check.
@@ -25,21 +25,21 @@ func (b Based) check(what string, version uint64) error {
 	return nil
 }
 
-func (e *edit) officeOf(id string) (*Office, error) {
+func (e *Edit) officeOf(id string) (*Office, error) {
 	if o, ok := e.Office(id); ok {
 		return o, nil
 	}
 	return nil, notFound("see `usciere office list`, or add it with `usciere office add`", "there is no office %q", shorten(id))
 }
 
-func (e *edit) seatOf(id string) (*Seat, error) {
+func (e *Edit) seatOf(id string) (*Seat, error) {
 	if s, ok := e.Seat(id); ok {
 		return s, nil
 	}
 	return nil, notFound("see `usciere seat list`, or add it with `usciere seat add`", "there is no seat %q", shorten(id))
 }
 
-func (e *edit) serviceOf(id string) (*service, error) {
+func (e *Edit) serviceOf(id string) (*service, error) {
 	if s, ok := e.services[id]; ok {
 		return s, nil
 	}
@@ -47,25 +47,25 @@ func (e *edit) serviceOf(id string) (*service, error) {
 }
 
 // putOffice keeps an office with the version of this change, as the other put methods do with their records.
-func (e *edit) putOffice(o Office) (*Office, error) {
+func (e *Edit) putOffice(o Office) (*Office, error) {
 	o.Version = e.version
 	e.setOffice(&o)
 	return &o, e.tx.Put(TableOffices, o.ID, &o)
 }
 
-func (e *edit) putSeat(s Seat) (*Seat, error) {
+func (e *Edit) putSeat(s Seat) (*Seat, error) {
 	s.Version = e.version
 	e.setSeat(&s)
 	return &s, e.tx.Put(TableSeats, s.ID, &s)
 }
 
-func (e *edit) putHost(h Host) (*Host, error) {
+func (e *Edit) putHost(h Host) (*Host, error) {
 	h.Version = e.version
 	e.setHost(&h)
 	return &h, e.tx.Put(TableHosts, h.Addr.String(), &h)
 }
 
-func (e *edit) deleteHost(addr netip.Addr) error {
+func (e *Edit) deleteHost(addr netip.Addr) error {
 	e.dropHost(addr)
 	return e.tx.Delete(TableHosts, addr.String())
 }

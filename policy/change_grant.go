@@ -20,6 +20,8 @@ type AddGrants struct {
 	Date     Moment `json:"date,omitempty"` // of the letter; today if empty
 	Seat     string `json:"seat,omitempty"` // that signed; the office's only manager's seat if empty
 	Reason   string `json:"reason"`
+	Ground   Ground `json:"ground,omitempty"` // of certified mail; the office's only one if empty
+	Notice   bool   `json:"notice,omitempty"` // write the office a decision notice
 }
 
 // Kind names the change in the journal.
@@ -29,40 +31,67 @@ func (AddGrants) Kind() string { return "grant.add" }
 type GrantsAdded struct {
 	Request *Request `json:"request"`
 	Grants  []*Grant `json:"grants"`
+	Letter  *Letter  `json:"letter,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
 }
 
 const maxNames = 10_000 // of one change
 
-func (c AddGrants) apply(e *edit) (made, error) {
+func (c AddGrants) Apply(e *Edit) (Made, error) {
 	if err := e.checkAllow(&c); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	wanted, notes, err := e.understand(c)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	q, err := e.paperwork(c, wanted)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	out := GrantsAdded{Request: q, Notes: notes}
+	if out.Grants, err = e.open(wanted, q); err != nil {
+		return Made{}, err
+	}
+	if c.Notice {
+		if out.Letter, err = e.WriteLetter(Letter{Kind: DecisionNotice, Office: c.Office, Content: e.ContentOf(q, out.Grants)}, q); err != nil {
+			return Made{}, err
+		}
+	}
+	return Made{Office: c.Office, Request: q.Label(), Body: out}, nil
+}
+
+// Open grants what c names, on its terms, on a request that is there; c's paperwork is not looked at. It returns the notes
+// of what was understood too.
+func (e *Edit) Open(c AddGrants, q *Request) ([]*Grant, []string, error) {
+	if err := e.checkAllow(&c); err != nil {
+		return nil, nil, err
+	}
+	wanted, notes, err := e.understand(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	grants, err := e.open(wanted, q)
+	return grants, notes, err
+}
+
+func (e *Edit) open(wanted []Grant, q *Request) (grants []*Grant, err error) {
 	for _, g := range wanted {
 		g.Request = q.ID
 		if twin, ok := e.twin(&g); ok {
-			return made{}, conflict("see `usciere grant show "+twin.String()+"`", "%s already has %s: %s", g.Subject, g.Opens(), twin)
+			return nil, conflict("see `usciere grant show "+twin.String()+"`", "%s already has %s: %s", g.Subject, g.Opens(), twin)
 		}
 		kept, err := e.putGrant(g)
 		if err != nil {
-			return made{}, err
+			return nil, err
 		}
-		out.Grants = append(out.Grants, kept)
+		grants = append(grants, kept)
 	}
-	return made{office: c.Office, request: q.Label(), body: out}, nil
+	return grants, nil
 }
 
 // checkAllow checks whom and when; it fills in the date of the letter.
-func (e *edit) checkAllow(c *AddGrants) error {
+func (e *Edit) checkAllow(c *AddGrants) error {
 	given := 0
 	for _, is := range []bool{c.Office != "", c.Role != "", c.Everyone} {
 		if is {
@@ -80,6 +109,9 @@ func (e *edit) checkAllow(c *AddGrants) error {
 	if c.Role != "" && !c.Role.Restricted() {
 		return invalid("there is nothing to grant", "the role %s has no limits (R9)", c.Role)
 	}
+	if c.Notice && c.Office == "" {
+		return invalid("leave the notice out", "a notice goes to an office, and this is for %s", c.Subject)
+	}
 	if err := c.checkTerms(); err != nil {
 		return err
 	}
@@ -93,11 +125,16 @@ func (e *edit) checkAllow(c *AddGrants) error {
 		return invalid("turn them round", "it would end (%s) before it begins (%s)", c.Until, c.From)
 	}
 	c.Types = sortTypes(slices.Clone(c.Types))
-	if err := e.checkDay(&c.Date); err != nil {
+	return e.CheckLetterDay(&c.Date)
+}
+
+// CheckLetterDay checks the date of a letter that came in, and fills in today.
+func (e *Edit) CheckLetterDay(day *Moment) error {
+	if err := e.checkDay(day); err != nil {
 		return err
 	}
-	if c.Date > e.today() {
-		return invalid("give the date of the letter with --date", "the letter's date %s is in the future", c.Date)
+	if *day > e.Today() {
+		return invalid("give the date of the letter with --date", "the letter's date %s is in the future", *day)
 	}
 	return nil
 }
@@ -119,7 +156,7 @@ func (c *AddGrants) checkTerms() error {
 }
 
 // understand reads the names into grants without paperwork.
-func (e *edit) understand(c AddGrants) (wanted []Grant, notes []string, err error) {
+func (e *Edit) understand(c AddGrants) (wanted []Grant, notes []string, err error) {
 	seen := map[string]bool{}
 	for _, text := range c.Names {
 		g := Grant{Subject: c.Subject, Channel: c.Channel, Types: c.Types, From: c.From, Until: c.Until, Schedule: c.Schedule}
@@ -174,17 +211,17 @@ func checkServiceGrant(sv *Service, to Subject, channel Channel) error {
 }
 
 // paperwork finds or writes the request the grants rest on; what is missing is refused, naming the article (R5, R6).
-func (e *edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
-	protocol, err := parseProtocol(c.Protocol)
+func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
+	protocol, err := ParseProtocol(c.Protocol)
 	if err != nil {
 		return nil, err
 	}
 	c.Protocol = protocol
 	reason := strings.TrimSpace(c.Reason)
-	if err := checkText("the reason", reason, 4000); err != nil {
+	if err := CheckText("the reason", reason, 4000); err != nil {
 		return nil, err
 	}
-	q, found, err := (Records{e.tx}).RequestOf(c.Protocol)
+	q, found, err := e.Records().RequestOf(c.Protocol)
 	if err != nil {
 		return nil, err
 	}
@@ -195,13 +232,16 @@ func (e *edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 		if reason != "" && reason != q.Reason {
 			return nil, conflict("leave --reason out to add to it, or check the number", "protocol %s is already a request with other reasons: %q", c.Protocol, shorten(q.Reason))
 		}
+		if q.State != Approved {
+			return nil, conflict("see `usciere request show "+q.ID.String()+"`", "protocol %s is the request %s, which is %s", c.Protocol, q.ID, q.State)
+		}
 	} else {
 		if reason == "" {
 			return nil, invalid("give --reason with the reasons of the letter, in full (Art. 5 and 7)", "a request without reasons cannot be granted")
 		}
 		q = &Request{Protocol: c.Protocol, Date: c.Date, Office: c.Office, Reason: reason}
 		if c.Office != "" || c.Seat != "" {
-			if q.Seat, q.Holder, err = e.signer(c); err != nil {
+			if q.Seat, q.Holder, err = e.Signer(c.Office, c.Seat, c.Date); err != nil {
 				return nil, err
 			}
 		}
@@ -216,7 +256,10 @@ func (e *edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 			q.Addresses = append(q.Addresses, strings.TrimSpace(text))
 		}
 	}
-	return e.putRequest(*q)
+	if q.State == "" {
+		q.State, q.Decided, q.DecidedBy = Approved, e.now.Truncate(time.Second), e.who.Name
+	}
+	return e.PutRequest(*q)
 }
 
 func orIT(office string) string {
@@ -226,24 +269,12 @@ func orIT(office string) string {
 	return office
 }
 
-// signer is the seat whose holder signed the letter (R5): the one given, or the office's only manager's seat.
-func (e *edit) signer(c AddGrants) (seat, holder string, err error) {
-	id := c.Seat
-	if id == "" {
-		var managers []string
-		for _, s := range e.Seats() {
-			if s.Office == c.Office && !s.Role.Restricted() {
-				managers = append(managers, s.ID)
-			}
-		}
-		switch len(managers) {
-		case 0:
-			return "", "", invalid("enter it: `usciere seat add ID --office "+c.Office+" --role manager --holder \"NAME\"`; or name another with --seat",
-				"%s has no seat of a responsible manager, who must sign its requests (Art. 5)", c.Office)
-		case 1:
-			id = managers[0]
-		default:
-			return "", "", invalid("name it with --seat: "+strings.Join(managers, ", "), "%s has several seats: which one signed?", c.Office)
+// Signer is the seat of an office whose holder signed a letter on a day (R5), and that holder: the seat given, or the
+// office's only manager's.
+func (e *Edit) Signer(office, seat string, day Moment) (id, holder string, err error) {
+	if id = seat; id == "" {
+		if id, err = e.managersSeat(office); err != nil {
+			return "", "", err
 		}
 	}
 	s, err := e.seatOf(id)
@@ -253,32 +284,33 @@ func (e *edit) signer(c AddGrants) (seat, holder string, err error) {
 	if s.Role.Restricted() {
 		return "", "", invalid("name the responsible manager's seat with --seat", "the seat %s is no manager's: it cannot sign a request (Art. 5)", id)
 	}
-	h, ok := s.HolderOn(c.Date)
+	h, ok := s.HolderOn(day)
 	if !ok {
 		return "", "", invalid("enter who held it with `usciere seat assign "+id+" --holder \"NAME\" --from DAY`, or give the letter's date with --date",
-			"nobody held the seat %s on %s to sign the letter", id, c.Date)
+			"nobody held the seat %s on %s to sign the letter", id, day)
 	}
 	return id, h.Name, nil
 }
 
-func (e *edit) putRequest(q Request) (*Request, error) {
-	if q.ID == 0 {
-		n, err := e.tx.Next(TableRequests)
-		if err != nil {
-			return nil, err
-		}
-		q.ID, q.State, q.Decided, q.DecidedBy = RequestID(n), Approved, e.now.Truncate(time.Second), e.who.Name
-	}
-	q.Version = e.version
-	if q.Protocol != "" {
-		if err := e.tx.Put(TableProtocols, q.Protocol, q.ID); err != nil {
-			return nil, err
+func (e *Edit) managersSeat(office string) (string, error) {
+	var managers []string
+	for _, s := range e.Seats() {
+		if s.Office == office && !s.Role.Restricted() {
+			managers = append(managers, s.ID)
 		}
 	}
-	return &q, e.tx.Put(TableRequests, numberKey(uint64(q.ID)), &q)
+	switch len(managers) {
+	case 0:
+		return "", invalid("enter it: `usciere seat add ID --office "+office+" --role manager --holder \"NAME\"`; or name another with --seat",
+			"%s has no seat of a responsible manager, who must sign its requests (Art. 5)", office)
+	case 1:
+		return managers[0], nil
+	default:
+		return "", invalid("name it with --seat: "+strings.Join(managers, ", "), "%s has several seats: which one signed?", office)
+	}
 }
 
-func (e *edit) putGrant(g Grant) (*Grant, error) {
+func (e *Edit) putGrant(g Grant) (*Grant, error) {
 	n, err := e.tx.Next(TableGrants)
 	if err != nil {
 		return nil, err
@@ -296,6 +328,8 @@ type RevokeGrants struct {
 	Based
 	Grants []GrantID `json:"grants"`
 	Reason string    `json:"reason,omitempty"`
+	Notice bool      `json:"notice,omitempty"` // write the offices whose grants end a notice; it needs the reasons
+	Urgent bool      `json:"urgent,omitempty"` // a copy of it to the seat's own mailbox (R13)
 }
 
 // Kind names the change in the journal.
@@ -303,40 +337,51 @@ func (RevokeGrants) Kind() string { return "grant.revoke" }
 
 // GrantsRevoked is what RevokeGrants ended.
 type GrantsRevoked struct {
-	Grants []*Grant `json:"grants"`
+	Grants  []*Grant  `json:"grants"`
+	Letters []*Letter `json:"letters,omitempty"`
 }
 
-func (c RevokeGrants) apply(e *edit) (made, error) {
+func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 	if len(c.Grants) == 0 || len(c.Grants) > maxNames {
-		return made{}, invalid("name 1 to 10000 of them: g-17", "%d grants are to be revoked", len(c.Grants))
+		return Made{}, invalid("name 1 to 10000 of them: g-17", "%d grants are to be revoked", len(c.Grants))
 	}
 	reason := strings.TrimSpace(c.Reason)
-	if err := checkText("the reason", reason, 4000); err != nil {
-		return made{}, err
+	if err := CheckText("the reason", reason, 4000); err != nil {
+		return Made{}, err
+	}
+	if c.Notice && reason == "" {
+		return Made{}, invalid("give --reason; or --no-notice, to correct what was entered wrong", "a notice of revocation gives the office its reasons (Art. 7)")
 	}
 	var out GrantsRevoked
 	var office string
+	var err error
 	for _, id := range c.Grants {
-		g, err := (Records{e.tx}).Grant(id)
+		g, err := e.Records().Grant(id)
 		if err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		if err := c.check("grant "+id.String(), g.Version); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		if g.Revoked != nil {
-			return made{}, conflict("", "grant %s was revoked on %s", id, DayOf(g.Revoked.At, e.town.Zone))
+			return Made{}, conflict("", "grant %s was revoked on %s", id, DayOf(g.Revoked.At, e.town.Zone))
 		}
-		ended, err := e.revoke(g, reason)
+		ended, err := e.Revoke(g, reason)
 		if err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		out.Grants, office = append(out.Grants, ended), g.Office
 	}
-	return made{office: office, body: out}, nil
+	if c.Notice {
+		if out.Letters, err = e.revocationNotices(out.Grants, reason, c.Urgent); err != nil {
+			return Made{}, err
+		}
+	}
+	return Made{Office: office, Body: out}, nil
 }
 
-func (e *edit) revoke(g *Grant, reason string) (*Grant, error) {
+// Revoke ends a grant at once.
+func (e *Edit) Revoke(g *Grant, reason string) (*Grant, error) {
 	e.dropGrant(g)
 	ended := *g
 	ended.Revoked = &Revocation{At: e.now.Truncate(time.Second), By: e.who.Name, Reason: reason}

@@ -18,30 +18,30 @@ type AddHost struct {
 // Kind names the change in the journal.
 func (AddHost) Kind() string { return "host.add" }
 
-func (c AddHost) apply(e *edit) (made, error) {
+func (c AddHost) Apply(e *Edit) (Made, error) {
 	if err := e.checkHostAddr(c.Addr); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if !c.Role.Restricted() {
-		return made{}, invalid("make the seat and bind the workstation to it: `usciere seat add`, `usciere host add "+c.Addr.String()+" --seat ID`",
+		return Made{}, invalid("make the seat and bind the workstation to it: `usciere seat add`, `usciere host add "+c.Addr.String()+" --seat ID`",
 			"role %s belongs to a seat, not to a machine", c.Role)
 	}
 	if c.Seat != "" && c.Role == Server {
-		return made{}, invalid("give one of --seat and --role", "a server is bound to no seat")
+		return Made{}, invalid("give one of --seat and --role", "a server is bound to no seat")
 	}
-	if err := checkText("the name", c.Name, 100); err != nil {
-		return made{}, err
+	if err := CheckText("the name", c.Name, 100); err != nil {
+		return Made{}, err
 	}
 	h := Host{Addr: c.Addr}
 	if old, ok := e.Host(c.Addr); ok {
 		if c.Seat == "" {
-			return made{}, conflict("remove it first with `usciere host remove "+c.Addr.String()+"`", "host %s is there already", c.Addr)
+			return Made{}, conflict("remove it first with `usciere host remove "+c.Addr.String()+"`", "host %s is there already", c.Addr)
 		}
 		h = *old
 	}
 	if c.Office != "" {
 		if _, err := e.officeOf(c.Office); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		h.Office = c.Office
 	}
@@ -52,28 +52,28 @@ func (c AddHost) apply(e *edit) (made, error) {
 		h.Role = Server
 	}
 	if err := e.keepHost(h); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if c.Seat != "" {
 		seat, err := e.seatOf(c.Seat)
 		if err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		if err := e.checkDay(&c.From); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		if err := e.bind(c.Addr, seat, c.From); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
 	out, ok := e.Host(c.Addr)
 	if !ok {
-		return made{}, invalid("give --office, --role server, --name or --seat", "nothing is said of %s that its network does not say", c.Addr)
+		return Made{}, invalid("give --office, --role server, --name or --seat", "nothing is said of %s that its network does not say", c.Addr)
 	}
-	return made{office: h.Office, body: out}, nil
+	return Made{Office: h.Office, Body: out}, nil
 }
 
-func (e *edit) checkHostAddr(addr netip.Addr) error {
+func (e *Edit) checkHostAddr(addr netip.Addr) error {
 	if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() {
 		return invalid("give the address of one machine, such as 10.20.1.9", "%s is no address of a machine", addr)
 	}
@@ -95,19 +95,19 @@ type RemoveHost struct {
 // Kind names the change in the journal.
 func (RemoveHost) Kind() string { return "host.remove" }
 
-func (c RemoveHost) apply(e *edit) (made, error) {
+func (c RemoveHost) Apply(e *Edit) (Made, error) {
 	old, ok := e.Host(c.Addr)
 	if !ok {
-		return made{}, notFound("see `usciere host list`", "there is no host %s", c.Addr)
+		return Made{}, notFound("see `usciere host list`", "there is no host %s", c.Addr)
 	}
 	if err := c.check("host "+c.Addr.String(), old.Version); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
-	return made{office: old.Office, body: old}, e.deleteHost(old.Addr)
+	return Made{Office: old.Office, Body: old}, e.deleteHost(old.Addr)
 }
 
 // keepHost writes a host, or deletes it when nothing is left to say of it.
-func (e *edit) keepHost(h Host) error {
+func (e *Edit) keepHost(h Host) error {
 	if h.Name == "" && h.Office == "" && h.Role == "" && len(h.Seats) == 0 {
 		return e.deleteHost(h.Addr)
 	}
@@ -116,14 +116,14 @@ func (e *edit) keepHost(h Host) error {
 }
 
 // hostsOf are the hosts that are, were or will be bound to a seat.
-func (e *edit) hostsOf(seat string) []*Host {
+func (e *Edit) hostsOf(seat string) []*Host {
 	return slices.DeleteFunc(e.Hosts(), func(h *Host) bool {
 		return !slices.ContainsFunc(h.Seats, func(b Binding) bool { return b.Seat == seat })
 	})
 }
 
 // bind ties a workstation to a seat from a day on.
-func (e *edit) bind(addr netip.Addr, s *Seat, from Moment) error {
+func (e *Edit) bind(addr netip.Addr, s *Seat, from Moment) error {
 	if err := e.checkHostAddr(addr); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func until(m Moment) string {
 }
 
 // moveHosts makes these the seat's workstations from a day on; those it had end the day before.
-func (e *edit) moveHosts(s *Seat, hosts []netip.Addr, from Moment) error {
+func (e *Edit) moveHosts(s *Seat, hosts []netip.Addr, from Moment) error {
 	for _, h := range e.hostsOf(s.ID) {
 		if slices.Contains(hosts, h.Addr) {
 			continue

@@ -19,46 +19,46 @@ type AddOffice struct {
 // Kind names the change in the journal.
 func (AddOffice) Kind() string { return "office.add" }
 
-func (c AddOffice) apply(e *edit) (made, error) {
+func (c AddOffice) Apply(e *Edit) (Made, error) {
 	if err := CheckID("an office", c.ID); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if old, ok := e.Office(c.ID); ok {
-		return made{}, conflict("choose another id, or change it with `usciere office rename`", "office %s is there already: %s", c.ID, old.Name)
+		return Made{}, conflict("choose another id, or change it with `usciere office rename`", "office %s is there already: %s", c.ID, old.Name)
 	}
 	o := Office{ID: c.ID, Name: c.Name, Mailbox: c.Mailbox, IPA: c.IPA, Networks: c.Networks, Sinkhole: c.Sinkhole}
 	if err := checkOffice(&o); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	e.setOffice(&o)
 	for i, p := range c.Networks {
 		if slices.Contains(c.Networks[:i], p) {
-			return made{}, invalid("name it once", "%s is named twice", p)
+			return Made{}, invalid("name it once", "%s is named twice", p)
 		}
 		if err := e.claim(p, c.ID); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		e.setNetwork(p, c.ID)
 	}
 	out, err := e.putOffice(o)
-	return made{office: c.ID, body: out}, err
+	return Made{Office: c.ID, Body: out}, err
 }
 
 func checkOffice(o *Office) error {
 	if o.Name = strings.TrimSpace(o.Name); o.Name == "" {
 		return invalid("give its name with --name", "an office needs a name that people know it by")
 	}
-	if err := checkText("the name", o.Name, 200); err != nil {
+	if err := CheckText("the name", o.Name, 200); err != nil {
 		return err
 	}
-	if err := checkText("the IPA code", o.IPA, 60); err != nil {
+	if err := CheckText("the IPA code", o.IPA, 60); err != nil {
 		return err
 	}
 	return checkMailbox(o.Mailbox)
 }
 
 // claim checks that a prefix can be given to the office.
-func (e *edit) claim(p netip.Prefix, office string) error {
+func (e *Edit) claim(p netip.Prefix, office string) error {
 	if !p.IsValid() {
 		return invalid("write it as 10.20.1.0/24 or 2001:db8:20:1::/64", "a network is not valid")
 	}
@@ -98,13 +98,13 @@ type ChangeOffice struct {
 // Kind names the change in the journal.
 func (ChangeOffice) Kind() string { return "office.change" }
 
-func (c ChangeOffice) apply(e *edit) (made, error) {
+func (c ChangeOffice) Apply(e *Edit) (Made, error) {
 	old, err := e.officeOf(c.ID)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := c.check("office "+c.ID, old.Version); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	o := *old
 	setIf(&o.Name, c.Name)
@@ -112,10 +112,10 @@ func (c ChangeOffice) apply(e *edit) (made, error) {
 	setIf(&o.IPA, c.IPA)
 	setIf(&o.Sinkhole, c.Sinkhole)
 	if err := checkOffice(&o); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	out, err := e.putOffice(o)
-	return made{office: c.ID, body: out}, err
+	return Made{Office: c.ID, Body: out}, err
 }
 
 func setIf[T any](field, value *T) {
@@ -143,50 +143,50 @@ type OfficeRemoved struct {
 	Hosts  []netip.Addr `json:"hosts,omitempty"`
 }
 
-func (c RemoveOffice) apply(e *edit) (made, error) {
+func (c RemoveOffice) Apply(e *Edit) (Made, error) {
 	old, err := e.officeOf(c.ID)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := c.check("office "+c.ID, old.Version); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	var grants []*Grant
-	err = (Records{e.tx}).EachGrantOf(Subject{Office: c.ID}, func(g *Grant) bool { grants = append(grants, g); return true })
+	err = e.Records().EachGrantOf(Subject{Office: c.ID}, func(g *Grant) bool { grants = append(grants, g); return true })
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	seats, hosts := e.belongings(c.ID)
 	if !c.All && len(grants)+len(seats)+len(hosts) > 0 {
-		return made{}, conflict("remove these first, or repeat with --all to end them with the office",
+		return Made{}, conflict("remove these first, or repeat with --all to end them with the office",
 			"%s still has %d grants, %d seats and %d hosts", c.ID, len(grants), len(seats), len(hosts))
 	}
 	for i, g := range grants {
-		if grants[i], err = e.revoke(g, "the office was removed"); err != nil {
-			return made{}, err
+		if grants[i], err = e.Revoke(g, "the office was removed"); err != nil {
+			return Made{}, err
 		}
 	}
 	for _, s := range seats {
 		if err := e.removeSeat(s); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
 	for _, addr := range hosts {
 		h, _ := e.Host(addr)
 		rest := Host{Addr: addr, Seats: h.Seats} // other offices' seats stay on their workstations
 		if err := e.keepHost(rest); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
 	for _, p := range old.Networks {
 		e.dropNetwork(p)
 	}
 	e.dropOffice(c.ID)
-	return made{office: c.ID, body: OfficeRemoved{old, grants, seats, hosts}}, e.tx.Delete(TableOffices, c.ID)
+	return Made{Office: c.ID, Body: OfficeRemoved{old, grants, seats, hosts}}, e.tx.Delete(TableOffices, c.ID)
 }
 
 // belongings are the seats of an office and the hosts entered in it by themselves.
-func (e *edit) belongings(office string) (seats []*Seat, hosts []netip.Addr) {
+func (e *Edit) belongings(office string) (seats []*Seat, hosts []netip.Addr) {
 	for _, s := range e.Seats() {
 		if s.Office == office {
 			seats = append(seats, s)
@@ -210,22 +210,22 @@ type AddNetwork struct {
 // Kind names the change in the journal.
 func (AddNetwork) Kind() string { return "network.add" }
 
-func (c AddNetwork) apply(e *edit) (made, error) {
+func (c AddNetwork) Apply(e *Edit) (Made, error) {
 	old, err := e.officeOf(c.Office)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := c.check("office "+c.Office, old.Version); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := e.claim(c.Network, c.Office); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	e.setNetwork(c.Network, c.Office)
 	o := *old
 	o.Networks = append(slices.Clone(o.Networks), c.Network)
 	out, err := e.putOffice(o)
-	return made{office: c.Office, body: out}, err
+	return Made{Office: c.Office, Body: out}, err
 }
 
 // RemoveNetwork takes a prefix from an office.
@@ -238,21 +238,21 @@ type RemoveNetwork struct {
 // Kind names the change in the journal.
 func (RemoveNetwork) Kind() string { return "network.remove" }
 
-func (c RemoveNetwork) apply(e *edit) (made, error) {
+func (c RemoveNetwork) Apply(e *Edit) (Made, error) {
 	old, err := e.officeOf(c.Office)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := c.check("office "+c.Office, old.Version); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	i := slices.Index(old.Networks, c.Network)
 	if i < 0 {
-		return made{}, notFound("see `usciere network list`", "%s does not belong to %s", c.Network, c.Office)
+		return Made{}, notFound("see `usciere network list`", "%s does not belong to %s", c.Network, c.Office)
 	}
 	e.dropNetwork(c.Network)
 	o := *old
 	o.Networks = slices.Delete(slices.Clone(o.Networks), i, i+1)
 	out, err := e.putOffice(o)
-	return made{office: c.Office, body: out}, err
+	return Made{Office: c.Office, Body: out}, err
 }

@@ -27,42 +27,42 @@ type Seated struct {
 	Hosts []*Host `json:"hosts,omitempty"`
 }
 
-func (c AddSeat) apply(e *edit) (made, error) {
+func (c AddSeat) Apply(e *Edit) (Made, error) {
 	if err := CheckID("a seat", c.ID); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if _, ok := e.Seat(c.ID); ok {
-		return made{}, conflict("to give it to somebody else: `usciere seat assign "+c.ID+"`", "seat %s is there already", c.ID)
+		return Made{}, conflict("to give it to somebody else: `usciere seat assign "+c.ID+"`", "seat %s is there already", c.ID)
 	}
 	s := Seat{ID: c.ID, Name: strings.TrimSpace(c.Name), Office: c.Office, Role: c.Role, Mailbox: c.Mailbox}
 	if err := e.checkSeat(&s); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := e.checkDay(&c.From); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if holder := strings.TrimSpace(c.Holder); holder != "" {
-		if err := checkText("the holder's name", holder, 200); err != nil {
-			return made{}, err
+		if err := CheckText("the holder's name", holder, 200); err != nil {
+			return Made{}, err
 		}
 		s.Holders = []Holder{{Name: holder, From: c.From}}
 	}
 	seat, err := e.putSeat(s)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	for _, addr := range c.Hosts {
 		if err := e.bind(addr, seat, c.From); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
-	return made{office: c.Office, body: Seated{seat, e.hostsOf(c.ID)}}, nil
+	return Made{Office: c.Office, Body: Seated{seat, e.hostsOf(c.ID)}}, nil
 }
 
 // checkDay fills in today and refuses what is no day.
-func (e *edit) checkDay(day *Moment) error {
+func (e *Edit) checkDay(day *Moment) error {
 	if *day == "" {
-		*day = e.today()
+		*day = e.Today()
 	}
 	_, err := ParseDay(string(*day))
 	return err
@@ -83,41 +83,41 @@ type AssignSeat struct {
 // Kind names the change in the journal.
 func (AssignSeat) Kind() string { return "seat.assign" }
 
-func (c AssignSeat) apply(e *edit) (made, error) {
+func (c AssignSeat) Apply(e *Edit) (Made, error) {
 	old, err := e.seatOf(c.Seat)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := c.check("seat "+c.Seat, old.Version); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	holder := strings.TrimSpace(c.Holder)
 	if (holder == "") != c.Vacant {
-		return made{}, invalid("give --holder \"NAME\", or --vacant", "who is to hold %s?", c.Seat)
+		return Made{}, invalid("give --holder \"NAME\", or --vacant", "who is to hold %s?", c.Seat)
 	}
-	if err := checkText("the holder's name", holder, 200); err != nil {
-		return made{}, err
+	if err := CheckText("the holder's name", holder, 200); err != nil {
+		return Made{}, err
 	}
 	if err := e.checkDay(&c.From); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	s := *old
 	if c.Correct {
 		s.Holders = withoutLast(old.Holders)
 	}
 	if s.Holders, err = succeed(s.Holders, holder, c.From); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	seat, err := e.putSeat(s)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if len(c.Hosts) > 0 {
 		if err := e.moveHosts(seat, c.Hosts, c.From); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
-	return made{office: s.Office, body: Seated{seat, e.hostsOf(c.Seat)}}, nil
+	return Made{Office: s.Office, Body: Seated{seat, e.hostsOf(c.Seat)}}, nil
 }
 
 // withoutLast takes the last holding back: the one that ended for it goes on.
@@ -161,18 +161,18 @@ type RemoveSeat struct {
 // Kind names the change in the journal.
 func (RemoveSeat) Kind() string { return "seat.remove" }
 
-func (c RemoveSeat) apply(e *edit) (made, error) {
+func (c RemoveSeat) Apply(e *Edit) (Made, error) {
 	old, err := e.seatOf(c.Seat)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := c.check("seat "+c.Seat, old.Version); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
-	return made{office: old.Office, body: old}, e.removeSeat(old)
+	return Made{Office: old.Office, Body: old}, e.removeSeat(old)
 }
 
-func (e *edit) removeSeat(s *Seat) error {
+func (e *Edit) removeSeat(s *Seat) error {
 	for _, h := range e.hostsOf(s.ID) {
 		next := *h
 		next.Seats = slices.DeleteFunc(slices.Clone(h.Seats), func(b Binding) bool { return b.Seat == s.ID })

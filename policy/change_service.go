@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // AddService makes a service of the town's own, or with Replace changes one.
@@ -21,19 +22,19 @@ func (AddService) Kind() string { return "service.add" }
 
 const maxServiceRules = 10_000
 
-func (c AddService) apply(e *edit) (made, error) {
+func (c AddService) Apply(e *Edit) (Made, error) {
 	if err := CheckID("a service", c.ID); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	old, exists := e.Service(c.ID)
 	switch {
 	case exists && old.Builtin:
-		return made{}, conflict("choose another id", "service %s is a built-in one", c.ID)
+		return Made{}, conflict("choose another id", "service %s is a built-in one", c.ID)
 	case exists && !c.Replace:
-		return made{}, conflict("choose another id, or repeat with --replace", "service %s is there already", c.ID)
+		return Made{}, conflict("choose another id, or repeat with --replace", "service %s is there already", c.ID)
 	case exists:
 		if err := c.check("service "+c.ID, old.Version); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
 	sv := Service{ID: c.ID, Title: strings.TrimSpace(c.Title), Channel: c.Channel, Rules: c.Rules, Eligible: c.Eligible}
@@ -44,23 +45,23 @@ func (c AddService) apply(e *edit) (made, error) {
 		sv.Title = c.ID
 	}
 	if err := e.checkService(&sv); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if exists && old.Channel != sv.Channel && e.services[c.ID].used > 0 {
-		return made{}, conflict("revoke its grants first, or make another service", "service %s is granted on the channel %s", c.ID, old.Channel)
+		return Made{}, conflict("revoke its grants first, or make another service", "service %s is granted on the channel %s", c.ID, old.Channel)
 	}
 	out, err := e.putService(sv)
-	return made{body: out}, err
+	return Made{Body: out}, err
 }
 
-func (e *edit) putService(sv Service) (*Service, error) {
+func (e *Edit) putService(sv Service) (*Service, error) {
 	sv.Version = e.version
 	e.setService(&sv)
 	return &sv, e.tx.Put(TableServices, sv.ID, &sv)
 }
 
-func (e *edit) checkService(sv *Service) error {
-	if err := checkText("the title", sv.Title, 200); err != nil {
+func (e *Edit) checkService(sv *Service) error {
+	if err := CheckText("the title", sv.Title, 200); err != nil {
 		return err
 	}
 	if len(sv.Rules) == 0 || len(sv.Rules) > maxServiceRules {
@@ -74,7 +75,7 @@ func (e *edit) checkService(sv *Service) error {
 		if strings.TrimSpace(r.Source) == "" {
 			return invalid("give --source: the supplier's letter, a page", "an entry of a service says where it comes from")
 		}
-		if err := checkText("the source", r.Source, 300); err != nil {
+		if err := CheckText("the source", r.Source, 300); err != nil {
 			return err
 		}
 		if seen[r.Rule] {
@@ -116,21 +117,21 @@ type RemoveService struct {
 // Kind names the change in the journal.
 func (RemoveService) Kind() string { return "service.remove" }
 
-func (c RemoveService) apply(e *edit) (made, error) {
+func (c RemoveService) Apply(e *Edit) (Made, error) {
 	sv, err := e.serviceOf(c.ID)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	switch err := c.check("service "+c.ID, sv.Version); {
 	case err != nil:
-		return made{}, err
+		return Made{}, err
 	case sv.Builtin:
-		return made{}, conflict("revoke its grants if nobody is to have it", "service %s is a built-in one", c.ID)
+		return Made{}, conflict("revoke its grants if nobody is to have it", "service %s is a built-in one", c.ID)
 	case sv.used > 0:
-		return made{}, conflict("see `usciere grant list`, and revoke them first", "service %s has %d grants", c.ID, sv.used)
+		return Made{}, conflict("see `usciere grant list`, and revoke them first", "service %s has %d grants", c.ID, sv.used)
 	}
 	e.dropService(c.ID)
-	return made{body: sv.Service}, e.tx.Delete(TableServices, c.ID)
+	return Made{Body: sv.Service}, e.tx.Delete(TableServices, c.ID)
 }
 
 // installCatalog brings the built-in services to what this version of the program knows, and on an empty store grants
@@ -147,7 +148,7 @@ type Installed struct {
 	Grants   []*Grant   `json:"grants,omitempty"`
 }
 
-func (c installCatalog) apply(e *edit) (made, error) {
+func (c installCatalog) Apply(e *Edit) (Made, error) {
 	first := e.version == 1
 	var out Installed
 	for _, sv := range c.services {
@@ -156,7 +157,7 @@ func (c installCatalog) apply(e *edit) (made, error) {
 		}
 		kept, err := e.putService(sv)
 		if err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		out.Services = append(out.Services, kept)
 	}
@@ -164,24 +165,27 @@ func (c installCatalog) apply(e *edit) (made, error) {
 		if old.Builtin && e.services[old.ID].used == 0 && !slices.ContainsFunc(catalog(), func(sv Service) bool { return sv.ID == old.ID }) {
 			e.dropService(old.ID)
 			if err := e.tx.Delete(TableServices, old.ID); err != nil {
-				return made{}, err
+				return Made{}, err
 			}
 			out.Removed = append(out.Removed, old.ID)
 		}
 	}
 	if first {
-		q := Request{Date: e.today(), Reason: "connectivity probes, so that workstations know they are online", Services: []string{Connectivity}}
+		q := Request{
+			Date: e.Today(), Reason: "connectivity probes, so that workstations know they are online", Services: []string{Connectivity},
+			State: Approved, Decided: e.now.Truncate(time.Second), DecidedBy: e.who.Name,
+		}
 		var err error
-		if out.Request, err = e.putRequest(q); err != nil {
-			return made{}, err
+		if out.Request, err = e.PutRequest(q); err != nil {
+			return Made{}, err
 		}
 		g, err := e.putGrant(Grant{Subject: Subject{Everyone: true}, Service: Connectivity, Channel: Web, Request: out.Request.ID})
 		if err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 		out.Grants = []*Grant{g}
 	}
-	return made{body: out}, nil
+	return Made{Body: out}, nil
 }
 
 // install applies installCatalog when the store's built-in services are not those of this program.

@@ -23,35 +23,35 @@ type SetSeat struct {
 // Kind names the change in the journal.
 func (SetSeat) Kind() string { return "seat.set" }
 
-func (c SetSeat) apply(e *edit) (made, error) {
+func (c SetSeat) Apply(e *Edit) (Made, error) {
 	if err := CheckID("a seat", c.ID); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if old, ok := e.Seat(c.ID); ok {
 		if err := c.check("seat "+c.ID, old.Version); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
 	s := Seat{ID: c.ID, Name: strings.TrimSpace(c.Name), Office: c.Office, Role: c.Role, Mailbox: c.Mailbox, Holders: slices.Clone(c.Holders)}
 	if err := e.checkSeat(&s); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if err := checkHolders(s.Holders); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	seat, err := e.putSeat(s)
 	if err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	hosts := e.hostsOf(c.ID)
 	for _, h := range hosts {
 		e.setHost(h) // its role and office are the seat's
 	}
-	return made{office: c.Office, body: Seated{seat, hosts}}, nil
+	return Made{Office: c.Office, Body: Seated{seat, hosts}}, nil
 }
 
 // checkSeat checks what a seat is, but who holds it; it fills in the role.
-func (e *edit) checkSeat(s *Seat) error {
+func (e *Edit) checkSeat(s *Seat) error {
 	if _, err := e.officeOf(s.Office); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (e *edit) checkSeat(s *Seat) error {
 	if s.Role == Server {
 		return invalid("enter the machine with `usciere host add ADDR --role server`", "a seat is held by a person: it cannot be a server")
 	}
-	if err := checkText("the name", s.Name, 200); err != nil {
+	if err := CheckText("the name", s.Name, 200); err != nil {
 		return err
 	}
 	return checkMailbox(s.Mailbox)
@@ -74,7 +74,7 @@ func checkHolders(holders []Holder) error {
 		if h.Name = strings.TrimSpace(h.Name); h.Name == "" {
 			return invalid("leave the holder out while nobody holds the seat", "a holder has no name")
 		}
-		if err := checkText("the holder's name", h.Name, 200); err != nil {
+		if err := CheckText("the holder's name", h.Name, 200); err != nil {
 			return err
 		}
 		if err := checkDays(h.From, h.Until); err != nil {
@@ -128,44 +128,44 @@ type SetHost struct {
 // Kind names the change in the journal.
 func (SetHost) Kind() string { return "host.set" }
 
-func (c SetHost) apply(e *edit) (made, error) {
+func (c SetHost) Apply(e *Edit) (Made, error) {
 	if err := e.checkHostAddr(c.Addr); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if old, ok := e.Host(c.Addr); ok {
 		if err := c.check("host "+c.Addr.String(), old.Version); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
 	h := Host{Addr: c.Addr, Name: c.Name, Office: c.Office, Seats: slices.Clone(c.Seats)}
 	switch {
 	case !c.Role.Restricted():
-		return made{}, invalid("make a seat with that role and bind the workstation to it", "role %s belongs to a seat, not to a machine", c.Role)
+		return Made{}, invalid("make a seat with that role and bind the workstation to it", "role %s belongs to a seat, not to a machine", c.Role)
 	case c.Role == Server && len(c.Seats) > 0:
-		return made{}, conflict("take the one or the other away", "%s is a server: it cannot be the workstation of the seat %s", c.Addr, c.Seats[0].Seat)
+		return Made{}, conflict("take the one or the other away", "%s is a server: it cannot be the workstation of the seat %s", c.Addr, c.Seats[0].Seat)
 	case c.Role == Server:
 		h.Role = Server
 	}
 	if c.Office != "" {
 		if _, err := e.officeOf(c.Office); err != nil {
-			return made{}, err
+			return Made{}, err
 		}
 	}
-	if err := checkText("the name", c.Name, 100); err != nil {
-		return made{}, err
+	if err := CheckText("the name", c.Name, 100); err != nil {
+		return Made{}, err
 	}
 	if err := e.checkBindings(&h); err != nil {
-		return made{}, err
+		return Made{}, err
 	}
 	if h.Name == "" && h.Office == "" && h.Role == "" && len(h.Seats) == 0 {
-		return made{}, invalid("give its office, the role server, a name or a seat, or leave it out", "nothing is said of %s that its network does not say", c.Addr)
+		return Made{}, invalid("give its office, the role server, a name or a seat, or leave it out", "nothing is said of %s that its network does not say", c.Addr)
 	}
 	out, err := e.putHost(h)
-	return made{office: h.Office, body: out}, err
+	return Made{Office: h.Office, Body: out}, err
 }
 
 // checkBindings checks to which seats a machine is bound when.
-func (e *edit) checkBindings(h *Host) error {
+func (e *Edit) checkBindings(h *Host) error {
 	for i, b := range h.Seats {
 		if _, err := e.seatOf(b.Seat); err != nil {
 			return err

@@ -38,6 +38,11 @@ func (e *Error) Error() string {
 	return e.Message + "\n  " + e.Hint
 }
 
+// Refusef refuses a change: code, what to do about it, and what is wrong.
+func Refusef(code Code, hint, format string, args ...any) *Error {
+	return refuse(code, hint, format, args...)
+}
+
 func refuse(code Code, hint, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
 }

@@ -6,7 +6,6 @@
 package policy
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -20,13 +19,14 @@ type Live struct {
 	mu      sync.Mutex // one change at a time
 	store   Store
 	now     func() time.Time
+	changed chan struct{} // has something after a change
 }
 
 // Open reads the rules of a store. On a new store it first makes the built-in services and grants everyone the
 // connectivity probes, without which workstations believe they are offline; on one from an older version of the program it
 // brings the built-in services up to date.
 func Open(store Store, town Town, now func() time.Time) (*Live, error) {
-	l := &Live{store: store, now: now}
+	l := &Live{store: store, now: now, changed: make(chan struct{}, 1)}
 	if err := l.Reload(town); err != nil {
 		return nil, err
 	}
@@ -83,18 +83,18 @@ func (l *Live) ApplyBatch(who Actor, b Batch) ([]any, error) {
 			return conflict("look at the difference again, and repeat it if it is still wanted",
 				"the rules were changed meanwhile: they are at version %d, this was based on version %d", v, b.Base)
 		}
-		e := &edit{Snapshot: l.current.Load().fork(), tx: tx, now: l.now().UTC(), who: who}
+		e := &Edit{Snapshot: l.current.Load().fork(), tx: tx, now: l.now().UTC(), who: who}
 		for i, c := range b.Changes {
 			e.version = tx.Version() + 1
-			made, err := c.apply(e)
+			made, err := c.Apply(e)
 			if err != nil {
 				return &ChangeError{i, err}
 			}
-			entry := Entry{Time: e.now, Actor: who, Kind: c.Kind(), Office: made.office, Request: made.request, Body: made.body}
+			entry := Entry{Time: e.now, Actor: who, Kind: c.Kind(), Office: made.Office, Request: made.Request, Body: made.Body}
 			if err := tx.Journal(entry); err != nil {
 				return fmt.Errorf("write the journal: %w", err)
 			}
-			results = append(results, made.body)
+			results = append(results, made.Body)
 		}
 		if b.Try {
 			return errTried
@@ -109,107 +109,31 @@ func (l *Live) ApplyBatch(who Actor, b Batch) ([]any, error) {
 		return nil, err
 	}
 	l.current.Store(next)
+	select {
+	case l.changed <- struct{}{}:
+	default: // it was not taken since the last change
+	}
 	return results, nil
+}
+
+// Changed has something to receive when there were changes since it was last received from: for one who follows them.
+func (l *Live) Changed() <-chan struct{} { return l.changed }
+
+// Postpone keeps how the sending of a letter is going, if it still waits to be sent. It changes no rule and is not
+// journalled.
+func (l *Live) Postpone(m Mailing) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.store.Update(func(tx Tx) error {
+		key := numberKey(uint64(m.Letter))
+		if waits, err := tx.Get(TableOutbox, key, new(Mailing)); err != nil || !waits {
+			return err
+		}
+		return tx.Put(TableOutbox, key, &m)
+	})
 }
 
 // View runs fn on one consistent state of the stored records.
 func (l *Live) View(fn func(Records) error) error {
 	return l.store.View(func(tx Tx) error { return fn(Records{tx}) })
-}
-
-// edit is a change in the making: the next snapshot and the transaction that keeps it.
-type edit struct {
-	*Snapshot
-	tx  Tx
-	now time.Time
-	who Actor
-}
-
-// made is what a change left behind, for the journal and for who asked for it.
-type made struct {
-	office, request string
-	body            any
-}
-
-// today is the day by the town's clock.
-func (e *edit) today() Moment { return DayOf(e.now, e.town.Zone) }
-
-func eachRecord[R any](tx Tx, t Table, do func(*R) error) error {
-	return tx.Each(t, "", func(key string, decode func(any) error) error {
-		r := new(R)
-		if err := decode(r); err != nil {
-			return fmt.Errorf("record %q of table %s: %w", key, t, err)
-		}
-		return do(r)
-	})
-}
-
-// Records reads grants and requests as they are written.
-type Records struct{ tx Tx }
-
-// Version is the version of the rules that the records are of.
-func (r Records) Version() uint64 { return r.tx.Version() }
-
-// Grant is the grant of that number, revoked or not.
-func (r Records) Grant(id GrantID) (*Grant, error) {
-	g := new(Grant)
-	ok, err := r.tx.Get(TableGrants, numberKey(uint64(id)), g)
-	if err == nil && !ok {
-		err = notFound("see `usciere grant list`", "there is no grant %s", id)
-	}
-	return g, err
-}
-
-// Request is the request of that number.
-func (r Records) Request(id RequestID) (*Request, error) {
-	q := new(Request)
-	ok, err := r.tx.Get(TableRequests, numberKey(uint64(id)), q)
-	if err == nil && !ok {
-		err = notFound("", "there is no request %s", id)
-	}
-	return q, err
-}
-
-// RequestOf is the request with that protocol number.
-func (r Records) RequestOf(protocol string) (*Request, bool, error) {
-	var id RequestID
-	ok, err := r.tx.Get(TableProtocols, protocol, &id)
-	if err != nil || !ok {
-		return nil, false, err
-	}
-	q, err := r.Request(id)
-	return q, err == nil, err
-}
-
-// errStop ends a walk early.
-var errStop = errors.New("stop")
-
-// EachGrantOf calls fn with the grants in force of one subject, oldest first, until fn says false.
-func (r Records) EachGrantOf(s Subject, fn func(*Grant) bool) error {
-	prefix := subjectPrefix(s)
-	err := r.tx.Each(TableHoldings, prefix, func(key string, _ func(any) error) error {
-		g, err := r.Grant(GrantID(binary.BigEndian.Uint64([]byte(key[len(prefix):]))))
-		if err == nil && !fn(g) {
-			return errStop
-		}
-		return err
-	})
-	if errors.Is(err, errStop) {
-		return nil
-	}
-	return err
-}
-
-// EachGrant calls fn with all grants ever made, oldest first, until fn says false.
-func (r Records) EachGrant(fn func(*Grant) bool) error {
-	err := eachRecord(r.tx, TableGrants, func(g *Grant) error {
-		if !fn(g) {
-			return errStop
-		}
-		return nil
-	})
-	if errors.Is(err, errStop) {
-		return nil
-	}
-	return err
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -147,6 +148,8 @@ func (tx *memTx) Next(t Table) (uint64, error) {
 }
 
 func (tx *memTx) Version() uint64 { return uint64(len(tx.store.journal)) }
+
+func (tx *memTx) Head() string { return fmt.Sprintf("%d:%064x", tx.Version(), tx.Version()) }
 
 func (tx *memTx) Journal(e Entry) error {
 	if tx.store.failJournal != nil {

@@ -101,6 +101,7 @@ type Office struct {
 	IPA      string         `json:"ipa,omitempty"` // code of the office in the national index (indicepa.gov.it)
 	Networks []netip.Prefix `json:"networks,omitempty"`
 	Sinkhole Mode           `json:"sinkhole,omitempty"`
+	PEC      []Ground       `json:"pec,omitempty"` // the grounds on which it may ask for certified mail (R11); empty: none
 	Version  uint64         `json:"version"`
 }
 
@@ -158,6 +159,7 @@ type Service struct {
 	Channel  Channel       `json:"channel"`
 	Rules    []ServiceRule `json:"rules"`
 	Eligible []string      `json:"eligible,omitempty"` // offices that may be granted it; empty: any
+	PEC      bool          `json:"pec,omitempty"`      // certified mail: a request for it names its ground (R11)
 	Builtin  bool          `json:"builtin,omitempty"`
 	Version  uint64        `json:"version"`
 }
@@ -254,55 +256,6 @@ type Revocation struct {
 	Reason string    `json:"reason"`
 }
 
-// RequestID numbers requests from 1; written r-12. It is not the protocol number, which is the town's.
-type RequestID uint32
-
-func (id RequestID) String() string { return "r-" + strconv.FormatUint(uint64(id), 10) }
-
-// MarshalText writes r-12.
-func (id RequestID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
-
-// UnmarshalText reads r-12.
-func (id *RequestID) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseUint(strings.TrimPrefix(string(text), "r-"), 10, 32)
-	if err != nil || n == 0 {
-		return invalid("requests are written r-12", "%q is no request", shorten(string(text)))
-	}
-	*id = RequestID(n)
-	return nil
-}
-
-// RequestState is where a request stands.
-type RequestState string
-
-// Approved is the state of every request that grants rest on.
-const Approved RequestState = "approved"
-
-// Request is the written request that grants rest on (R5).
-type Request struct {
-	ID        RequestID    `json:"id"`
-	Protocol  string       `json:"protocol,omitempty"` // incoming number of the protocol register, N/YYYY (R6); empty only for what the installation itself grants
-	Date      Moment       `json:"date"`               // of the letter
-	Office    string       `json:"office,omitempty"`   // empty: an act of the IT office for a role or for everyone
-	Seat      string       `json:"seat,omitempty"`     // that signed
-	Holder    string       `json:"holder,omitempty"`   // who held the seat on that date
-	Reason    string       `json:"reason"`
-	Addresses []string     `json:"addresses,omitempty"` // as asked for
-	Services  []string     `json:"services,omitempty"`
-	State     RequestState `json:"state"`
-	Decided   time.Time    `json:"decided"`
-	DecidedBy string       `json:"decided_by"`
-	Version   uint64       `json:"version"`
-}
-
-// Label is how a person calls the request: its protocol number and date.
-func (r *Request) Label() string {
-	if r.Protocol == "" {
-		return "of the installation, " + string(r.Date)
-	}
-	return r.Protocol + " of " + string(r.Date)
-}
-
 var (
 	idPattern       = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	protocolPattern = regexp.MustCompile(`^[0-9]{1,10}/(19|20)[0-9]{2}$`)
@@ -317,8 +270,8 @@ func CheckID(what, id string) error {
 	return nil
 }
 
-// checkText refuses free text that is too long or not printable; max is in octets.
-func checkText(what, text string, max int) error {
+// CheckText refuses free text that is too long or not printable; max is in octets.
+func CheckText(what, text string, max int) error {
 	if len(text) > max {
 		return invalid("shorten it", "%s is %d octets long: %d are the most", what, len(text), max)
 	}
@@ -340,10 +293,10 @@ func checkMailbox(mailbox string) error {
 	return nil
 }
 
-// parseProtocol reads a number of the protocol register; leading zeros do not count.
-func parseProtocol(protocol string) (string, error) {
+// ParseProtocol reads a number of the protocol register; leading zeros do not count.
+func ParseProtocol(protocol string) (string, error) {
 	if !protocolPattern.MatchString(protocol) {
-		return "", invalid("give the incoming number of the protocol register as NUMBER/YEAR, such as 88/2026 (R6)", "%q is no protocol number", shorten(protocol))
+		return "", invalid("give the number of the protocol register as NUMBER/YEAR, such as 88/2026 (Art. 6)", "%q is no protocol number", shorten(protocol))
 	}
 	number := strings.TrimLeft(protocol, "0")
 	if strings.HasPrefix(number, "/") {

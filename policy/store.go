@@ -18,10 +18,15 @@ const (
 	TableProtocols Table = "protocols" // protocol number as text → RequestID
 	TableGrants    Table = "grants"    // number → Grant, revoked ones included
 	TableHoldings  Table = "holdings"  // subject, 0x00, grant number → nothing; grants in force only
+	TableLetters   Table = "letters"   // number → Letter
+	TablePapers    Table = "papers"    // number of a letter → Paper
+	TableOutgoing  Table = "outgoing"  // outgoing protocol number as text → LetterID
+	TableOutbox    Table = "outbox"    // number of a letter → Mailing
 )
 
 // Tables are all tables.
-var Tables = []Table{TableOffices, TableSeats, TableHosts, TableServices, TableRequests, TableProtocols, TableGrants, TableHoldings}
+var Tables = []Table{TableOffices, TableSeats, TableHosts, TableServices, TableRequests, TableProtocols, TableGrants, TableHoldings,
+	TableLetters, TablePapers, TableOutgoing, TableOutbox}
 
 // Store keeps the records and the journal.
 type Store interface {
@@ -46,6 +51,8 @@ type Tx interface {
 	Next(t Table) (uint64, error)
 	// Version is the sequence number of the newest journal entry.
 	Version() uint64
+	// Head is the end of the journal as text, SEQ:HASH.
+	Head() string
 	// Journal appends an entry, whose sequence number is Version()+1.
 	Journal(Entry) error
 }

@@ -19,7 +19,21 @@ type layout struct {
 
 // current is the format that this version writes. How to change the format, which adding a table to policy.Tables also is:
 // raise the number, append a step that makes the tables and rewrites the records.
-var current = layout{format: 1}
+var current = layout{format: 2, steps: []func(*bbolt.Tx) error{
+	newTables(policy.TableLetters, policy.TablePapers, policy.TableOutgoing, policy.TableOutbox), // letters
+}}
+
+// newTables is a step that makes tables.
+func newTables(tables ...policy.Table) func(*bbolt.Tx) error {
+	return func(b *bbolt.Tx) error {
+		for _, t := range tables {
+			if _, err := b.CreateBucket([]byte(t)); err != nil {
+				return fmt.Errorf("make table %s: %w", t, err)
+			}
+		}
+		return nil
+	}
+}
 
 // readIdentity reads which store this is, and refuses a format that is newer than l.
 func readIdentity(db *bbolt.DB, l layout) (id identity, err error) {

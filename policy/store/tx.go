@@ -124,6 +124,9 @@ func (t *tx) Next(name policy.Table) (uint64, error) {
 // Version implements policy.Tx.
 func (t *tx) Version() uint64 { return t.head.Seq }
 
+// Head implements policy.Tx.
+func (t *tx) Head() string { return t.head.String() }
+
 // Journal implements policy.Tx.
 func (t *tx) Journal(e policy.Entry) error {
 	t.changed = true
