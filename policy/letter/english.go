@@ -13,6 +13,7 @@ var english = words{
 	Protocol: "Protocol no.", Dated: "Date", About: "Your request", To: "To the office", Attention: "for the attention of: {seat}", Subject: "Subject",
 	Request: "no. {protocol} of {date}", RequestUnnumbered: "of {date}",
 	SignedBy: ", signed by {holder} ({seat}),",
+	ToITHead: "To the head of information systems",
 	ITHead:   "The head of information systems",
 
 	WhatWasDecided: "Decision", Why: "Reasons", WhatNow: "What to do now",

@@ -13,6 +13,7 @@ var german = words{
 	Protocol: "Protokoll Nr.", Dated: "Datum", About: "Ihr Antrag", To: "An das Amt", Attention: "zu Händen: {seat}", Subject: "Betreff",
 	Request: "Prot. Nr. {protocol} vom {date}", RequestUnnumbered: "vom {date}",
 	SignedBy: ", unterschrieben von {holder} ({seat}),",
+	ToITHead: "An die Leitung der Informationssysteme",
 	ITHead:   "Leitung der Informationssysteme",
 
 	WhatWasDecided: "Entscheidung", Why: "Begründung", WhatNow: "Was nun zu tun ist",

@@ -13,6 +13,7 @@ var italian = words{
 	Protocol: "Protocollo n.", Dated: "Data", About: "Rif. richiesta", To: "All’ufficio", Attention: "c.a. {seat}", Subject: "Oggetto",
 	Request: "prot. n. {protocol} del {date}", RequestUnnumbered: "del {date}",
 	SignedBy: ", firmata da {holder} ({seat}),",
+	ToITHead: "Al responsabile dei sistemi informativi",
 	ITHead:   "Il responsabile dei sistemi informativi",
 
 	WhatWasDecided: "Decisione", Why: "Motivazione", WhatNow: "Che cosa fare ora",
