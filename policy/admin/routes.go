@@ -73,6 +73,12 @@ var routes = []route{
 	{"GET", "/v1/request/list", read, listRequests},
 	{"GET", "/v1/request/show", read, showRequest},
 
+	{"POST", "/v1/letter/register", change, registerLetter},
+	{"POST", "/v1/letter/resend", change, resendLetter},
+	{"GET", "/v1/letter/list", read, listLetters},
+	{"GET", "/v1/letter/show", read, showLetter},
+	{"GET", "/v1/outbox", read, showOutbox},
+
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
 
@@ -98,6 +104,10 @@ func apply[T policy.Change](c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.apply(wanted)
+}
+
+func (c *call) apply(wanted policy.Change) (any, error) {
 	made, err := c.cfg.Rules.Apply(c.who, wanted)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,16 @@ func Render(l *policy.Letter, token string) (policy.Paper, error) {
 	return policy.Paper{Text: d.text(), Page: page}, nil
 }
 
+// Draft is a letter as it would be issued now, with a blank for its number.
+func Draft(l *policy.Letter, today policy.Moment, s Style) (policy.Paper, error) {
+	draft := *l
+	draft.Issue = issueOf(today, s)
+	if l.Kind.Registered() {
+		draft.Issue.Protocol = "________"
+	}
+	return Render(&draft, "")
+}
+
 // Subject is what an issued letter is about, on one line.
 func Subject(l *policy.Letter) string { return cleanLine(compose(l, "").Subject) }
 
