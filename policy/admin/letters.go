@@ -2,8 +2,10 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strconv"
+	"time"
 
 	"usciere/policy"
 	"usciere/policy/letter"
@@ -51,6 +53,46 @@ type MailingBrief struct {
 	Kind   policy.LetterKind `json:"kind"`
 	Office string            `json:"office"`
 	To     []string          `json:"to"`
+}
+
+// LetterCounts are how many letters wait for what.
+type LetterCounts struct {
+	Awaiting int `json:"awaiting_protocol"` // notices without their outgoing number
+	Outbox   int `json:"outbox"`            // to be sent
+	Failing  int `json:"failing"`           // of these: for an hour without success
+	Refused  int `json:"refused"`           // of these: refused by the mail server for good
+}
+
+func (n LetterCounts) String() string {
+	return fmt.Sprintf("%d await a protocol number, %d to be sent, of which %d stuck", n.Awaiting, n.Outbox, n.Failing+n.Refused)
+}
+
+// patience is how long a letter may fail to be sent before somebody should look at it: mail servers are restarted.
+const patience = time.Hour
+
+// CountLetters counts the letters that wait.
+func CountLetters(rules *policy.Live, now time.Time) (n LetterCounts, err error) {
+	err = rules.View(func(r policy.Records) error {
+		if err := r.EachMailing(func(m *policy.Mailing) bool {
+			n.Outbox++
+			switch {
+			case m.Refused:
+				n.Refused++
+			case m.Attempts > 0 && now.Sub(m.Queued) >= patience:
+				n.Failing++
+			}
+			return true
+		}); err != nil {
+			return err
+		}
+		return r.EachLetter(func(l *policy.Letter) bool {
+			if l.State == policy.AwaitingProtocol {
+				n.Awaiting++
+			}
+			return true
+		})
+	})
+	return n, err
 }
 
 // LetterResend says which letter is to be sent again.
