@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +59,7 @@ func requestApprove() *cobra.Command {
 	textFlag(c, &change.Until, "until", "last `DAY`, or the minute it ends (as asked for)")
 	f.StringSliceVar(&types, "types", nil, "record `TYPES` it opens, with commas (all of the channel)")
 	textFlag(c, &change.Schedule, "schedule", "weekly `TIMETABLE`: \"mon-fri 08:00-14:00; tue,thu 14:30-17:30\"")
-	f.BoolVar(&change.Urgent, "urgent", false, "a copy of the notice goes to the seat's own mailbox")
+	noticeFlags(c, &change.Notice)
 	complete(c, "open", services)
 	return c
 }
@@ -79,8 +80,14 @@ func requestDeny() *cobra.Command {
 	})
 	c.Flags().StringVar(&change.Reason, "reason", "", "why, in full: the letter says it")
 	paperFlags(c, &change.Paper)
-	c.Flags().BoolVar(&change.Urgent, "urgent", false, "a copy of the notice goes to the seat's own mailbox")
+	noticeFlags(c, &change.Notice)
 	return c
+}
+
+// noticeFlags say how the office is told.
+func noticeFlags(c *cobra.Command, n *request.Notice) {
+	c.Flags().StringVar(&n.Out, "out", "", "outgoing number of the notice in the protocol register, `N/YYYY`; without, it waits for it")
+	c.Flags().BoolVar(&n.Urgent, "urgent", false, "a copy of the notice goes to the seat's own mailbox")
 }
 
 func requestWithdraw() *cobra.Command {
@@ -143,5 +150,9 @@ func (s *session) letter(l *policy.Letter) {
 		s.line("notice", fmt.Sprintf("%s awaits its protocol number: usciere letter register %s --protocol N/YYYY", l.ID, l.ID))
 		return
 	}
-	s.line("notice", l.ID.String(), string(l.State))
+	how := "to be printed: usciere letter show " + l.ID.String()
+	if len(l.Issue.To) > 0 {
+		how = "to " + strings.Join(l.Issue.To, ", ")
+	}
+	s.line("notice", l.ID.String(), string(l.State)+" as "+l.Issue.Protocol, how)
 }
