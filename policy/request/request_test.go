@@ -225,7 +225,9 @@ func TestANoticeWithItsNumberIsIssuedWithTheDecision(t *testing.T) {
 		t.Error("a refused notice left its decision behind")
 	}
 	waiting := 0
-	err := w.View(func(r policy.Records) error { return r.EachMailing(func(*policy.Mailing) bool { waiting++; return true }) })
+	err := w.View(func(r policy.Records) error {
+		return r.EachMailing(func(*policy.Mailing) bool { waiting++; return true })
+	})
 	if err != nil || waiting != 1 {
 		t.Errorf("%d letters are to be sent, %v", waiting, err)
 	}
