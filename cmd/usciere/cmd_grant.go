@@ -47,9 +47,7 @@ func allowCommand() *cobra.Command {
 				start = "from " + string(change.From)
 			}
 			s.line("in force", fmt.Sprintf("%s; workstations may keep an old answer for up to %d s", start, int(keepOld.Seconds())))
-			if made.Letter != nil {
-				s.awaiting(made.Letter)
-			}
+			s.letter(made.Letter)
 		})
 	})
 	f := c.Flags()
@@ -200,7 +198,7 @@ func grantRevoke() *cobra.Command {
 			}
 			s.line("in force", "from the next query; workstations may keep what they were told for up to cache.client_ttl, 5 minutes by default")
 			for _, l := range made.Letters {
-				s.awaiting(l)
+				s.letter(l)
 			}
 		})
 	})

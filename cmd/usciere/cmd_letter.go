@@ -30,11 +30,6 @@ var letters = completing(func(ctx context.Context, c *admin.Client) (out []cobra
 	return out, nil
 })
 
-// awaiting says what a notice that was written waits for.
-func (s *session) awaiting(l *policy.Letter) {
-	s.line("notice", fmt.Sprintf("%s awaits its protocol number: usciere letter register %s --protocol N/YYYY", l.ID, l.ID))
-}
-
 func letterList() *cobra.Command {
 	var filter admin.LetterFilter
 	c := online(&cobra.Command{
@@ -93,7 +88,7 @@ func letterShow() *cobra.Command {
 		}
 		switch page {
 		case "":
-			return s.show(d, func() { s.letter(d) })
+			return s.show(d, func() { s.paper(d) })
 		case "-":
 			s.print(d.Page) // as it is: a program reads it
 			return nil
@@ -107,7 +102,7 @@ func letterShow() *cobra.Command {
 	return c
 }
 
-func (s *session) letter(d *admin.LetterDetails) {
+func (s *session) paper(d *admin.LetterDetails) {
 	l := d.Letter
 	s.line("letter", l.ID.String(), string(l.Kind), l.Office, string(l.State))
 	switch m := d.Mailing; {
