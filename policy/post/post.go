@@ -75,8 +75,8 @@ type mailing struct {
 	paper  policy.Paper
 }
 
-// batch is how many letters are read, and sent through one connection.
-const batch = 20
+// batch is how many letters are read, and sent through one connection: more of them make some servers slow down.
+const batch = 10
 
 // round sends what is due, and returns how long to sleep; zero: until it is woken.
 func (w *Worker) round(ctx context.Context) time.Duration {

@@ -53,7 +53,7 @@ func (s *Server) dial(ctx context.Context) (*session, error) {
 	out, whole := &session{}, ctx
 	config := &tls.Config{ServerName: s.Host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12}
 	options := []mail.Option{
-		mail.WithPort(s.Port), mail.WithTimeout(s.Timeout), mail.WithTLSConfig(config), mail.WithoutNoop(),
+		mail.WithPort(s.Port), mail.WithTimeout(s.Timeout), mail.WithTLSConfig(config), mail.WithoutNoop(), mail.WithoutSMTPUTF8(),
 		mail.WithDialContextFunc(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			raw, err := new(net.Dialer).DialContext(ctx, network, addr)
 			if err != nil {
