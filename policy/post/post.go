@@ -81,13 +81,13 @@ const batch = 10
 // round sends what is due, and returns how long to sleep; zero: until it is woken.
 func (w *Worker) round(ctx context.Context) time.Duration {
 	eager := w.eager.Swap(false)
-	var from policy.LetterID // of a round, each letter is tried once
+	tried := map[policy.LetterID]bool{} // in a round, each letter is tried once
 	for {
 		server := w.server.Load()
 		if server == nil || ctx.Err() != nil {
 			return 0
 		}
-		due, next, err := w.due(from, eager)
+		due, next, err := w.due(tried, eager)
 		if err != nil {
 			w.log.Error("read the outbox", "error", err)
 			return firstWait
@@ -95,14 +95,16 @@ func (w *Worker) round(ctx context.Context) time.Duration {
 		if len(due) == 0 {
 			return next
 		}
+		for _, d := range due {
+			tried[d.Letter] = true
+		}
 		w.deliver(ctx, server, due)
-		from = due[len(due)-1].Letter
 	}
 }
 
-// due reads letters that are due, a batch of those after one, and how long the first that is not due has to wait; zero when
+// due reads letters that are due, a batch of those not yet tried, and how long the first of the others has to wait; zero when
 // none waits.
-func (w *Worker) due(after policy.LetterID, eager bool) (due []mailing, next time.Duration, err error) {
+func (w *Worker) due(tried map[policy.LetterID]bool, eager bool) (due []mailing, next time.Duration, err error) {
 	now := w.now()
 	err = w.rules.View(func(r policy.Records) (err error) {
 		each := r.EachMailing(func(m *policy.Mailing) bool {
@@ -113,8 +115,8 @@ func (w *Worker) due(after policy.LetterID, eager bool) (due []mailing, next tim
 			if wait > lastWait {
 				wait = 0 // the clock was put back
 			}
-			if tried := m.Letter <= after; tried || wait > 0 && !eager {
-				if tried {
+			if tried[m.Letter] || wait > 0 && !eager {
+				if tried[m.Letter] {
 					wait = max(wait, firstWait) // even if that it failed could not be noted
 				}
 				if next == 0 || wait < next {
