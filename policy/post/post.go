@@ -25,14 +25,24 @@ type Worker struct {
 	now    func() time.Time
 	log    *slog.Logger
 	server atomic.Pointer[Server]
+	dial   func(context.Context, *Server) (carrier, error)
 	eager  atomic.Bool   // try also what is not due yet
 	wake   chan struct{} // the outbox or the server may have changed
 	taken  map[policy.LetterID]time.Time
 }
 
+// carrier is a connection to a mail server.
+type carrier interface {
+	deliver(mailing) error
+	close()
+}
+
 // New makes a worker without a server.
 func New(rules *policy.Live, now func() time.Time, log *slog.Logger) *Worker {
-	return &Worker{rules: rules, now: now, log: log, wake: make(chan struct{}, 1), taken: map[policy.LetterID]time.Time{}}
+	return &Worker{
+		rules: rules, now: now, log: log, wake: make(chan struct{}, 1), taken: map[policy.LetterID]time.Time{},
+		dial: func(ctx context.Context, s *Server) (carrier, error) { return s.dial(ctx) },
+	}
 }
 
 // Use names the server from now on; nil: nothing is sent. What waits for another attempt is tried at once.
@@ -144,10 +154,10 @@ func (w *Worker) due(tried map[policy.LetterID]bool, eager bool) (due []mailing,
 
 // deliver sends letters through one connection, or one more each time it breaks.
 func (w *Worker) deliver(ctx context.Context, server *Server, due []mailing) {
-	var s *session
+	var c carrier // nil: none stands
 	defer func() {
-		if s != nil {
-			s.close()
+		if c != nil {
+			c.close()
 		}
 	}()
 	var unreachable error
@@ -157,13 +167,16 @@ func (w *Worker) deliver(ctx context.Context, server *Server, due []mailing) {
 			continue
 		}
 		err := unreachable
-		if err == nil && s == nil {
-			if s, err = server.dial(ctx); err != nil {
+		if err == nil && c == nil {
+			var opened carrier
+			if opened, err = w.dial(ctx, server); err != nil {
 				unreachable = err
+			} else {
+				c = opened
 			}
 		}
 		if err == nil {
-			err = s.deliver(server, d)
+			err = c.deliver(d)
 		}
 		switch {
 		case err == nil:
@@ -173,20 +186,12 @@ func (w *Worker) deliver(ctx context.Context, server *Server, due []mailing) {
 			return // it is stopping: no fault of the letter
 		default:
 			w.failed(d, err)
-			if s != nil && !forGood(err) { // a connection of which nothing is known any more
-				s.close()
-				s = nil
+			if c != nil && !forGood(err) { // a connection of which nothing is known any more
+				c.close()
+				c = nil
 			}
 		}
 	}
-}
-
-func (s *session) deliver(server *Server, d mailing) error {
-	m, err := server.message(d.letter, d.paper)
-	if err != nil {
-		return err
-	}
-	return s.send(m)
 }
 
 // sent notes that the server took a letter.

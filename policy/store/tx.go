@@ -15,9 +15,9 @@ import (
 // tx is one transaction; it implements policy.Tx.
 type tx struct {
 	b       *bbolt.Tx
-	head    journal.Head // of the journal as this transaction sees it
-	written bool // something is to be committed
-	changed bool // and it needs a journal entry
+	head    journal.Head            // of the journal as this transaction sees it
+	written bool                    // something is to be committed
+	changed bool                    // and it needs a journal entry
 	tables  map[policy.Table]*table // as far as used
 }
 

@@ -35,7 +35,7 @@ func TestNoNoticeIsLostToAKill(t *testing.T) {
 			atOnce++
 		}
 	}
-	eventually(t, "the outbox is empty", func() bool { return d.status().Letters.Outbox == 0 })
+	drained(t, "the outbox is empty", func() bool { return d.status().Letters.Outbox == 0 })
 	issued := map[string]policy.LetterID{} // Message-ID → letter
 	for _, l := range d.letters() {
 		if l.Issue == nil {
@@ -52,7 +52,7 @@ func TestNoNoticeIsLostToAKill(t *testing.T) {
 		}
 	}
 	arrived := map[string]int{}
-	eventually(t, "every notice arrives", func() bool {
+	drained(t, "every notice arrives", func() bool {
 		clear(arrived)
 		for _, got := range m.mails() {
 			arrived[got.id]++
@@ -138,6 +138,16 @@ func (d *daemon) letters() (all []*policy.Letter) {
 			return all
 		}
 		after = "&after=" + page.Next
+	}
+}
+
+// drained waits for what was piled up on purpose.
+func drained(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(12 * patience); !ok(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %s still not so: %s", 12*patience, what)
+		}
 	}
 }
 
