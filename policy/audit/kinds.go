@@ -11,6 +11,7 @@ import (
 
 	"usciere/policy"
 	"usciere/policy/journal"
+	"usciere/policy/request"
 )
 
 // kinds are the changes that the journal knows, and what each makes of its body: the records as the change left them. A
@@ -239,17 +240,7 @@ func (r *Rules) putRevoked(made *policy.GrantsRevoked) error {
 	return r.putGrants(made.Grants)
 }
 
-// moved is what a change of a request leaves.
-type moved struct {
-	Request  *policy.Request   `json:"request"`
-	Requests []*policy.Request `json:"requests"`
-	Grants   []*policy.Grant   `json:"grants"`
-	Ended    []*policy.Grant   `json:"ended"`
-	Letter   *policy.Letter    `json:"letter"`
-	Notes    []string          `json:"notes"`
-}
-
-func (r *Rules) putMoved(made *moved) error {
+func (r *Rules) putMoved(made *request.Moved) error {
 	r.putRequest(made.Request)
 	for _, q := range made.Requests {
 		r.putRequest(q)
