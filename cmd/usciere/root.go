@@ -29,7 +29,7 @@ func rootCommand() *cobra.Command {
 		serveCommand(), checkCommand(), restoreCommand(),
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
-		allowCommand(), grantCommand(), explainCommand(),
+		allowCommand(), grantCommand(), explainCommand(), auditCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
 		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), backupCommand(), versionCommand(),
 	)

@@ -49,7 +49,9 @@ func optional(t *rapid.T, now time.Time, label string) policy.Moment {
 	return moment(t, now, label)
 }
 
-func someDay(t *rapid.T, now time.Time, label string) policy.Moment { return moment(t, now, label)[:10] }
+func someDay(t *rapid.T, now time.Time, label string) policy.Moment {
+	return moment(t, now, label)[:10]
+}
 
 // someChange draws a change that may well be refused.
 func someChange(t *rapid.T, town *aTown) policy.Change {
