@@ -63,6 +63,9 @@ var routes = []route{
 	{"GET", "/v1/grant/list", read, listGrants},
 	{"GET", "/v1/grant/show", read, showGrant},
 
+	{"GET", "/v1/register", read, listRegister},
+	{"GET", "/v1/review", read, reviewOffice},
+
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
 
