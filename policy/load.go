@@ -18,8 +18,11 @@ func Check(store Store) error {
 	})
 }
 
+// Compile builds the rules that records make, as they are in force in a town.
+func Compile(records Reader, town Town) (*Snapshot, error) { return load(records, town) }
+
 // load builds the snapshot of everything in the store.
-func load(tx Tx, town Town) (*Snapshot, error) {
+func load(tx Reader, town Town) (*Snapshot, error) {
 	s := newSnapshot(town)
 	s.version = tx.Version()
 	steps := []func() error{
@@ -73,7 +76,7 @@ func (s *Snapshot) loadHost(h *Host) error {
 
 // loadGrants adds all grants in force, and the rules of the services, which are there already. There may be a million of
 // them, so that every processor reads its share.
-func (s *Snapshot) loadGrants(tx Tx) error {
+func (s *Snapshot) loadGrants(tx Reader) error {
 	shared := &knownTerms{s: s, places: map[terms]uint32{}}
 	loaders := make([]*grantLoader, runtime.GOMAXPROCS(0))
 	readers := make([]RecordReader, len(loaders))

@@ -80,6 +80,9 @@ var routes = []route{
 	{"GET", "/v1/letter/show", read, showLetter},
 	{"GET", "/v1/outbox", read, showOutbox},
 
+	{"GET", "/v1/register", read, listRegister},
+	{"GET", "/v1/review", read, reviewOffice},
+
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
 
