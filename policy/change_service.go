@@ -210,5 +210,5 @@ func (l *Live) install() error {
 }
 
 func sameService(a, b *Service) bool {
-	return a.Title == b.Title && a.Channel == b.Channel && slices.Equal(a.Rules, b.Rules)
+	return a.Title == b.Title && a.Channel == b.Channel && a.PEC == b.PEC && slices.Equal(a.Rules, b.Rules)
 }
