@@ -61,8 +61,8 @@ func (c AddGrants) Apply(e *Edit) (Made, error) {
 	return Made{Office: c.Office, Request: q.Label(), Body: out}, nil
 }
 
-// Open grants what c names, on its terms, on a request that is there; c's paperwork is not looked at. It returns the notes
-// of what was understood too.
+// Open grants what c names, on its terms, on a request that is there; c's paperwork is not looked at, but the ground of
+// certified mail is the request's. It returns the notes of what was understood too.
 func (e *Edit) Open(c AddGrants, q *Request) ([]*Grant, []string, error) {
 	if err := e.checkAllow(&c); err != nil {
 		return nil, nil, err
@@ -70,6 +70,11 @@ func (e *Edit) Open(c AddGrants, q *Request) ([]*Grant, []string, error) {
 	wanted, notes, err := e.understand(c)
 	if err != nil {
 		return nil, nil, err
+	}
+	if services := servicesOf(wanted); e.certified(services) {
+		if _, err := e.CheckGround(c.Office, services, q.Ground); err != nil {
+			return nil, nil, err
+		}
 	}
 	grants, err := e.open(wanted, q)
 	return grants, notes, err
@@ -225,12 +230,22 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	services := servicesOf(wanted)
+	if found && c.Ground == "" && e.certified(services) {
+		c.Ground = q.Ground
+	}
+	if c.Ground, err = e.CheckGround(c.Office, services, c.Ground); err != nil {
+		return nil, err
+	}
 	if found {
 		if q.Office != c.Office {
 			return nil, conflict("check the number", "protocol %s is already the request of %s (%s)", c.Protocol, orIT(q.Office), q.Date)
 		}
 		if reason != "" && reason != q.Reason {
 			return nil, conflict("leave --reason out to add to it, or check the number", "protocol %s is already a request with other reasons: %q", c.Protocol, shorten(q.Reason))
+		}
+		if c.Ground != "" && q.Ground != "" && c.Ground != q.Ground {
+			return nil, conflict("leave --ground out, or check the number", "protocol %s is already a request on another ground: %s", c.Protocol, q.Ground)
 		}
 		if q.State != Approved {
 			return nil, conflict("see `usciere request show "+q.ID.String()+"`", "protocol %s is the request %s, which is %s", c.Protocol, q.ID, q.State)
@@ -246,11 +261,10 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 			}
 		}
 	}
-	for _, g := range wanted {
-		if g.Service != "" {
-			q.Services = append(slices.Clone(q.Services), g.Service)
-		}
+	if c.Ground != "" {
+		q.Ground = c.Ground
 	}
+	q.Services = append(slices.Clone(q.Services), services...)
 	for _, text := range c.Names {
 		if _, isService := e.Service(strings.TrimSpace(text)); !isService {
 			q.Addresses = append(q.Addresses, strings.TrimSpace(text))
