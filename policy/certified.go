@@ -69,7 +69,7 @@ func (e *Edit) checkEntitled(o *Office) error {
 	}
 	if legal, ok := e.legalOffice(); ok && legal.ID != o.ID {
 		return conflict("take it from that office first: `usciere office change "+legal.ID+" --pec \""+joinGrounds(without(legal.PEC, CourtActs))+"\"`",
-			"%s is the legal office already: %s", legal.ID, CourtActs.point())
+			"%s has the ground %s already: %s", legal.ID, CourtActs, CourtActs.point())
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (e *Edit) checkTaken(old, next *Office) error {
 	var refusal error
 	var failed error
 	err := e.Records().EachGrantOf(Subject{Office: old.ID}, func(g *Grant) bool {
-		if sv, ok := e.Service(g.Service); !ok || !sv.PEC || g.Until != "" && !g.Until.End(e.town.Zone).After(e.now) {
+		if !e.isCertified(g.Service) || g.Until != "" && !g.Until.End(e.town.Zone).After(e.now) {
 			return true
 		}
 		q, err := e.Records().Request(g.Request)
@@ -125,10 +125,7 @@ func (e *Edit) CheckGround(office string, services []string, ground Ground) (Gro
 	if err := ground.UnmarshalText([]byte(ground)); err != nil {
 		return "", err
 	}
-	i := slices.IndexFunc(services, func(id string) bool {
-		sv, ok := e.Service(id)
-		return ok && sv.PEC
-	})
+	i := slices.IndexFunc(services, e.isCertified)
 	if i < 0 {
 		if ground != "" {
 			return "", invalid("leave the ground out, or ask for a service of certified mail (`usciere service list`)", "the ground %s is for certified mail, and none is asked for", ground)
@@ -171,10 +168,12 @@ func servicesOf(grants []Grant) (ids []string) {
 
 // certified says whether one of the services is certified mail.
 func (s *Snapshot) certified(services []string) bool {
-	return slices.ContainsFunc(services, func(id string) bool {
-		sv, ok := s.Service(id)
-		return ok && sv.PEC
-	})
+	return slices.ContainsFunc(services, s.isCertified)
+}
+
+func (s *Snapshot) isCertified(service string) bool {
+	sv, ok := s.Service(service)
+	return ok && sv.PEC
 }
 
 // unfit refuses a ground that an office does not have.

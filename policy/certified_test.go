@@ -36,8 +36,8 @@ func TestCertifiedMailIsGrantedOnAGroundThatFits(t *testing.T) {
 		{"outside bodies, to whom it does not write", "pec", "1/2026", Subject{Office: "anagrafe"}, OutsideBodies, "", Invalid, "point a)\n  if it does, record that it may: `usciere office change anagrafe --pec outside-bodies`"},
 		{"acts of outside bodies that do not concern it", "pec", "1/2026", Subject{Office: "ced"}, ActsOfOutsiders, "", Invalid, "point b.2)\n  if it does, record that it may: `usciere office change ced --pec court-acts,acts-of-outside-bodies`"},
 		{"court acts, which are another's", "pec", "1/2026", Subject{Office: "tributi"}, CourtActs, "", Invalid, "point b.1), which is ced"},
-		{"everyone", "pec", "1/2026", Subject{Everyone: true}, "", "", Invalid, "office by office"},
-		{"employees", "pec", "1/2026", Subject{Role: Employee}, "", "", Invalid, "office by office"},
+		{"everyone", "pec", "1/2026", Subject{Everyone: true}, "", "", Invalid, "cannot be for a role or everyone"},
+		{"employees", "pec", "1/2026", Subject{Role: Employee}, "", "", Invalid, "cannot be for a role or everyone"},
 		{"servers of all offices", "pec", "1/2026", Subject{Role: Server}, OutsideBodies, "", Invalid, "cannot be for a role or everyone: certified mail is for writing to outside bodies, never between offices (directive on certified mail, point a)"},
 		{"a ground of what is no certified mail", "posta", "1/2026", Subject{Office: "tributi"}, OutsideBodies, "", Invalid, "is for certified mail, and none is asked for"},
 		{"a ground that there is not", "pec", "1/2026", Subject{Office: "tributi"}, "because", "", Invalid, "no ground for certified mail"},
@@ -91,7 +91,7 @@ func TestAnOfficesGroundsAreChecked(t *testing.T) {
 	town := certifiedTown(t)
 	sport := AddOffice{ID: "sport", Name: "Sport"}
 	with := func(grounds ...Ground) AddOffice { sport.PEC = grounds; return sport }
-	town.refused(Conflict, "ced is the legal office already", with(CourtActs))
+	town.refused(Conflict, "ced has the ground court-acts already: acts of courts go to the legal office", with(CourtActs))
 	town.refused(Conflict, "`usciere office change ced --pec \"\"`", ChangeOffice{ID: "anagrafe", PEC: &[]Ground{OutsideBodies, CourtActs}})
 	town.refused(Invalid, "no ground", with("because"))
 	town.refused(Invalid, "empty", with(""))

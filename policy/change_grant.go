@@ -169,6 +169,10 @@ func (e *Edit) understand(c AddGrants) (wanted []Grant, notes []string, err erro
 			if err := checkServiceGrant(sv, c.Subject, c.Channel); err != nil {
 				return nil, nil, err
 			}
+			if sv.PEC && c.Office == "" {
+				_, err := e.CheckGround("", []string{sv.ID}, c.Ground)
+				return nil, nil, err
+			}
 			g.Service, g.Channel = sv.ID, sv.Channel
 		} else {
 			rule, note, err := ParseRule(text)
