@@ -7,6 +7,8 @@ import (
 
 // This file holds the directive on certified mail (PEC) of 19/05/2016: who may have it, and on what ground (R10, R11).
 
+func (g Ground) String() string { return string(g) }
+
 // point is where the directive has a ground, and what it says there.
 func (g Ground) point() string {
 	switch g {
@@ -48,7 +50,7 @@ func SortGrounds(grounds []Ground) []Ground {
 func joinGrounds(grounds []Ground) string {
 	out := make([]string, len(grounds))
 	for i, g := range grounds {
-		out[i] = string(g)
+		out[i] = g.String()
 	}
 	return strings.Join(out, ",")
 }

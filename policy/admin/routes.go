@@ -59,6 +59,7 @@ var routes = []route{
 	{"GET", "/v1/service/show", read, showService},
 
 	{"POST", "/v1/grant/add", change, apply[policy.AddGrants]},
+	{"POST", "/v1/grant/preview", change, previewGrants},
 	{"POST", "/v1/grant/revoke", change, apply[policy.RevokeGrants]},
 	{"GET", "/v1/grant/list", read, listGrants},
 	{"GET", "/v1/grant/show", read, showGrant},

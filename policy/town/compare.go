@@ -112,7 +112,7 @@ func without(values, others []string) []string {
 func (o Office) facts() facts {
 	return facts{
 		one("name", o.Name), one("mailbox", o.Mailbox), one("ipa", o.IPA), one("sinkhole", string(o.Sinkhole)),
-		many("networks", o.Networks, text), many("pec", o.PEC, func(g policy.Ground) string { return string(g) }),
+		many("networks", o.Networks, text), many("pec", o.PEC, text),
 	}
 }
 
