@@ -83,7 +83,11 @@ func (c opening) Apply(e *Edit) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	grants, _, err := e.Open(c.AddGrants, q)
+	wanted, _, err := e.Wanted(&c.AddGrants)
+	if err != nil {
+		return Made{}, err
+	}
+	grants, err := e.Open(wanted, q)
 	return Made{Body: grants}, err
 }
 
