@@ -21,9 +21,9 @@ func (g Ground) point() string {
 	}
 }
 
-// ParseGrounds reads grounds parted by commas; the empty text is none.
+// ParseGrounds reads grounds parted by commas; the empty text is none, which is a list too: in JSON no list leaves all as it is.
 func ParseGrounds(text string) ([]Ground, error) {
-	var out []Ground
+	out := []Ground{}
 	for part := range strings.SplitSeq(text, ",") {
 		var g Ground
 		if err := g.UnmarshalText([]byte(strings.TrimSpace(part))); err != nil {

@@ -135,3 +135,16 @@ func TestAServiceOfCertifiedMailIsOfMailAndStaysWhatItIsWhileGranted(t *testing.
 		t.Error("the built-in service is no certified mail")
 	}
 }
+
+func TestGroundsAreReadWithCommas(t *testing.T) {
+	for text, want := range map[string][]Ground{
+		"": {}, " , ": {}, "court-acts": {CourtActs}, "court-acts, outside-bodies,court-acts": {CourtActs, OutsideBodies, CourtActs},
+	} {
+		if got, err := ParseGrounds(text); err != nil || got == nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %#v, %v", text, got, err)
+		}
+	}
+	if _, err := ParseGrounds("court-acts,because"); !IsCode(err, Invalid) {
+		t.Errorf("%v", err)
+	}
+}
