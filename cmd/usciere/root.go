@@ -30,6 +30,7 @@ func rootCommand() *cobra.Command {
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
 		requestCommand(), allowCommand(), grantCommand(), explainCommand(),
+		letterCommand(), outboxCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
 		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), backupCommand(), versionCommand(),
 	)
