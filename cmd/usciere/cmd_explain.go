@@ -73,6 +73,13 @@ func (s screen) explanation(e *admin.Explanation, dated bool) {
 	} else {
 		s.basis(e)
 	}
+	for _, a := range e.Asked {
+		label := a.Letter
+		if a.State.Open() {
+			label += ", which waits: usciere request show " + a.Request.String()
+		}
+		s.detail("asked", fmt.Sprintf("%s: %s, request %s", a.Request, a.State, label))
+	}
 	for _, n := range e.Nearby {
 		what := n.Rule
 		if n.Service != "" {
@@ -101,7 +108,10 @@ func place(e *admin.Explanation) string {
 // basis prints the rule that allowed, and the paperwork behind it.
 func (s screen) basis(e *admin.Explanation) {
 	rule := e.Rule
-	if e.Service != "" {
+	switch {
+	case e.Service != "" && e.Service != e.Grant.Service:
+		rule += " (service " + e.Service + ", which comes with mail)"
+	case e.Service != "":
 		rule += " (service " + e.Service + ")"
 	}
 	when := strings.ReplaceAll(terms(e.Grant), "  ", ", ")

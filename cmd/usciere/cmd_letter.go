@@ -30,6 +30,18 @@ var letters = completing(func(ctx context.Context, c *admin.Client) (out []cobra
 	return out, nil
 })
 
+// notice says of a notice that was written what becomes of it.
+func (s *session) notice(l *policy.Letter) {
+	switch {
+	case l.State == policy.AwaitingProtocol:
+		s.line("notice", fmt.Sprintf("%s awaits its protocol number: usciere letter register %s --protocol N/YYYY", l.ID, l.ID))
+	case len(l.Issue.To) > 0:
+		s.line("notice", l.ID.String(), "issued as "+l.Issue.Protocol, "to "+strings.Join(l.Issue.To, ", "))
+	default:
+		s.line("notice", l.ID.String(), "issued as "+l.Issue.Protocol, "to be printed: usciere letter show "+l.ID.String()+" --html FILE")
+	}
+}
+
 func letterList() *cobra.Command {
 	var filter admin.LetterFilter
 	c := online(&cobra.Command{
@@ -102,6 +114,7 @@ func letterShow() *cobra.Command {
 	return c
 }
 
+// paper prints a letter, and how sending it goes.
 func (s *session) paper(d *admin.LetterDetails) {
 	l := d.Letter
 	s.line("letter", l.ID.String(), string(l.Kind), l.Office, string(l.State))

@@ -18,9 +18,11 @@ import (
 	"usciere/policy"
 	"usciere/policy/letter"
 	"usciere/policy/post"
+	"usciere/policy/request"
 )
 
-// desk does the paperwork that nobody has to ask for: it sends letters, and once a day writes the reminders that are due.
+// desk does the paperwork that nobody has to ask for: it sends letters, and once a day writes the reminders that are due and
+// notes which requests are over.
 // It alone receives from Live.Changed.
 type desk struct {
 	rules    *policy.Live
@@ -65,6 +67,7 @@ func (d *desk) run(ctx context.Context) {
 // daily does what is due on a day, and nothing when nothing is.
 func (d *desk) daily() {
 	d.remind()
+	d.expire()
 }
 
 // system is the daemon as the author of changes.
@@ -93,6 +96,21 @@ func (d *desk) remind() {
 			return
 		}
 		d.log.Info("reminders written", "due", len(due))
+	}
+}
+
+// expire notes of requests that the last of their grants has ended.
+func (d *desk) expire() {
+	var over []policy.RequestID
+	err := d.rules.View(func(r policy.Records) (err error) {
+		over, err = request.Over(r, d.now(), d.rules.Snapshot().Town().Zone)
+		return err
+	})
+	if err == nil && len(over) > 0 {
+		_, err = d.rules.Apply(system, request.Expire{Requests: over})
+	}
+	if err != nil && !policy.IsCode(err, policy.Conflict) { // else one of them was renewed or withdrawn meanwhile: tomorrow
+		d.log.Error("note the requests that are over", "error", err)
 	}
 }
 

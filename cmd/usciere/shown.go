@@ -20,7 +20,7 @@ func (d *daemon) openAdmin(path string, groups settings.Admin) (err error) {
 		Rules: d.rules, Store: d.store, Resolver: shown{d},
 		Groups:  admin.Groups{Admin: groups.Group, Viewer: groups.Viewers, Head: groups.Head},
 		Version: Version, Started: d.started, Daemon: d.describe, Log: d.log,
-		Style: func() letter.Style { return styleOf(d.inForce.Load().settings) },
+		Letters: func() letter.Style { return styleOf(d.inForce.Load().settings) },
 	})
 	return nil
 }

@@ -181,7 +181,7 @@ func showLetter(c *call) (any, error) {
 		}
 		if out.Letter.Issue == nil {
 			out.Draft = true
-			paper, err = letter.Draft(out.Letter, policy.DayOf(c.now, c.rules.Town().Zone), c.cfg.Style())
+			paper, err = letter.Draft(out.Letter, policy.DayOf(c.now, c.rules.Town().Zone), c.cfg.Letters())
 			return err
 		}
 		if out.Letter.Kind == policy.RequestForm && c.mine < change { // its one-time link is not for everyone who may read
@@ -198,12 +198,22 @@ func showLetter(c *call) (any, error) {
 	return out, nil
 }
 
+// registerLetter enters a notice's outgoing number, which sends it.
+func registerLetter(c *call) (any, error) {
+	wanted, err := body[letter.Register](c.w, c.r)
+	if err != nil {
+		return nil, err
+	}
+	wanted.Style = c.cfg.Letters()
+	return c.apply(wanted)
+}
+
 func resendLetter(c *call) (any, error) {
 	wanted, err := body[LetterResend](c.w, c.r)
 	if err != nil {
 		return nil, err
 	}
-	return c.apply(letter.Resend{Letter: wanted.Letter, Style: c.cfg.Style()})
+	return c.apply(letter.Resend{Letter: wanted.Letter, Style: c.cfg.Letters()})
 }
 
 func showOutbox(c *call) (any, error) {
@@ -215,7 +225,7 @@ func showOutbox(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := Outbox{Mailings: []MailingBrief{}, NoServer: !c.cfg.Style().Mail}
+	out := Outbox{Mailings: []MailingBrief{}, NoServer: !c.cfg.Letters().Mail}
 	err = c.cfg.Rules.View(func(r policy.Records) (err error) {
 		each := r.EachMailing(func(m *policy.Mailing) bool {
 			switch {

@@ -62,6 +62,7 @@ var routes = []route{
 	{"GET", "/v1/service/show", read, showService},
 
 	{"POST", "/v1/grant/add", decide, apply[policy.AddGrants]},
+	{"POST", "/v1/grant/preview", decide, previewGrants},
 	{"POST", "/v1/grant/revoke", change, apply[policy.RevokeGrants]},
 	{"GET", "/v1/grant/list", read, listGrants},
 	{"GET", "/v1/grant/show", read, showGrant},
@@ -74,11 +75,14 @@ var routes = []route{
 	{"GET", "/v1/request/list", read, listRequests},
 	{"GET", "/v1/request/show", read, showRequest},
 
-	{"POST", "/v1/letter/register", change, applyAs(func(l *letter.Register, s letter.Style) { l.Style = s })},
+	{"POST", "/v1/letter/register", change, registerLetter},
 	{"POST", "/v1/letter/resend", change, resendLetter},
 	{"GET", "/v1/letter/list", read, listLetters},
 	{"GET", "/v1/letter/show", read, showLetter},
 	{"GET", "/v1/outbox", read, showOutbox},
+
+	{"GET", "/v1/register", read, listRegister},
+	{"GET", "/v1/review", read, reviewOffice},
 
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
@@ -111,7 +115,7 @@ func applyAs[T policy.Change](style func(*T, letter.Style)) func(*call) (any, er
 		if err != nil {
 			return nil, err
 		}
-		style(&wanted, c.cfg.Style())
+		style(&wanted, c.cfg.Letters())
 		return c.apply(wanted)
 	}
 }

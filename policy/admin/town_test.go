@@ -115,9 +115,9 @@ func open(t testing.TB, edit ...func(*Server)) *desk {
 	d := &desk{t: t, query: &query{}, store: st, socket: socketPath(t)}
 	d.server = New(Config{
 		Rules: rules, Store: st, Resolver: d.query, Version: "0.0.0", Started: noon.Add(-time.Hour),
-		Style:  func() letter.Style { return letter.Style{Town: "Comune Demo", Mail: true, Domain: "comune.example.it"} },
-		Daemon: func() Daemon { return Daemon{Town: "Comune Demo"} },
-		Now:    func() time.Time { return noon }, Log: quiet,
+		Letters: func() letter.Style { return letter.Style{Town: "Comune Demo", Mail: true, Domain: "comune.example.it"} },
+		Daemon:  func() Daemon { return Daemon{Town: "Comune Demo"} },
+		Now:     func() time.Time { return noon }, Log: quiet,
 	})
 	for _, e := range edit {
 		e(d.server)

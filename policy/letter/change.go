@@ -100,7 +100,7 @@ func (c Resend) Apply(e *policy.Edit) (policy.Made, error) {
 	}
 	issue := *l.Issue
 	if issue.To = recipients(e, l); len(issue.To) == 0 {
-		return policy.Made{}, policy.Refusef(policy.Conflict, "give it one with `usciere office rename "+l.Office+" --mailbox ADDRESS`; or "+print,
+		return policy.Made{}, policy.Refusef(policy.Conflict, "give it one with `usciere office change "+l.Office+" --mailbox ADDRESS`; or "+print,
 			"the office %s has no mailbox that letters may go to (R10, R12)", l.Office)
 	}
 	l.Issue, l.State = &issue, policy.Issued

@@ -175,7 +175,7 @@ func TestWhatTheServerPutsOffWaitsAndWhatItRefusesIsStuck(t *testing.T) {
 	d.reload("settings read again") // what waits is tried at once
 	d.awaitLetter(late, policy.Sent)
 
-	d.must("office", "rename", "tributi", "--mailbox", "nessuno@comune.demo.test")
+	d.must("office", "change", "tributi", "--mailbox", "nessuno@comune.demo.test")
 	stuck := d.notice(2)
 	d.must("letter", "register", stuck, "--protocol", "502/2026")
 	if w := d.awaitAttempt(stuck); !w.Refused || !strings.Contains(w.Error, "550") || !strings.Contains(w.Error, "no such mailbox") {
@@ -189,7 +189,7 @@ func TestWhatTheServerPutsOffWaitsAndWhatItRefusesIsStuck(t *testing.T) {
 	}
 	d.stop()
 	d = d.again("--demo", "--config", d.config())
-	d.must("office", "rename", "tributi", "--mailbox", "tributi@comune.demo.test")
+	d.must("office", "change", "tributi", "--mailbox", "tributi@comune.demo.test")
 	before := d.awaitAttempt(stuck)
 	if before.Attempts != 1 {
 		t.Errorf("a refused letter was tried %d times", before.Attempts)
