@@ -37,6 +37,7 @@ type GrantsAdded struct {
 
 const maxNames = 10_000 // of one change
 
+// Apply makes the change; its body is a GrantsAdded.
 func (c AddGrants) Apply(e *Edit) (Made, error) {
 	wanted, notes, err := e.Wanted(&c)
 	if err != nil {
@@ -334,6 +335,7 @@ type GrantsRevoked struct {
 	Letters []*Letter `json:"letters,omitempty"`
 }
 
+// Apply makes the change; its body is a GrantsRevoked.
 func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 	if len(c.Grants) == 0 || len(c.Grants) > maxNames {
 		return Made{}, invalid("name 1 to 10000 of them: g-17", "%d grants are to be revoked", len(c.Grants))

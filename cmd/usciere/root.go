@@ -29,7 +29,7 @@ func rootCommand() *cobra.Command {
 		serveCommand(), checkCommand(), restoreCommand(),
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
-		allowCommand(), grantCommand(), explainCommand(), auditCommand(), registerCommand(), reviewCommand(),
+		requestCommand(), allowCommand(), grantCommand(), explainCommand(), auditCommand(), registerCommand(), reviewCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
 		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), backupCommand(), versionCommand(),
 	)

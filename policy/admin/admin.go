@@ -18,6 +18,7 @@ import (
 
 	"usciere/policy"
 	"usciere/policy/journal"
+	"usciere/policy/letter"
 )
 
 // Config is what the socket shows and changes, and for whom.
@@ -28,15 +29,17 @@ type Config struct {
 	Groups   Groups
 	Version  string // of the program
 	Started  time.Time
-	Daemon   func() Daemon    // what the daemon says of itself; nil: nothing
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger     // nil: slog.Default
+	Daemon   func() Daemon       // what the daemon says of itself; nil: nothing
+	Style    func() letter.Style // how letters look; nil: plainly, and none is sent
+	Now      func() time.Time    // nil: time.Now
+	Log      *slog.Logger        // nil: slog.Default
 }
 
 // Groups are the names of the groups of users that may change the rules and that may only see them; empty: none. Root and
-// the user that the daemon runs as may always change them.
+// the user that the daemon runs as may always change them. Head holds the IT head's seat, and alone decides what is granted:
+// a user, or @ and a group; empty: whoever may change the rules.
 type Groups struct {
-	Admin, Viewer string
+	Admin, Viewer, Head string
 }
 
 // Store is what the socket needs of the store beyond the rules.
@@ -92,6 +95,9 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Daemon == nil {
 		cfg.Daemon = func() Daemon { return Daemon{} }
+	}
+	if cfg.Style == nil {
+		cfg.Style = func() letter.Style { return letter.Style{} }
 	}
 	s := &Server{cfg: cfg, owner: uint32(os.Getuid()), credentials: peerCredentials, gidOf: lookupGroup}
 	s.admission.held = map[uint32]int{}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"usciere/policy"
+	"usciere/policy/letter"
+	"usciere/policy/request"
 )
 
 // call is one command on its way to its reply.
@@ -15,6 +17,7 @@ type call struct {
 	*Server
 	w     http.ResponseWriter
 	r     *http.Request
+	peer  *peer
 	who   policy.Actor
 	mine  permit
 	rules *policy.Snapshot
@@ -58,13 +61,21 @@ var routes = []route{
 	{"GET", "/v1/service/list", read, listServices},
 	{"GET", "/v1/service/show", read, showService},
 
-	{"POST", "/v1/grant/add", change, apply[policy.AddGrants]},
+	{"POST", "/v1/grant/add", decide, apply[policy.AddGrants]},
 	{"POST", "/v1/grant/revoke", change, apply[policy.RevokeGrants]},
 	{"GET", "/v1/grant/list", read, listGrants},
 	{"GET", "/v1/grant/show", read, showGrant},
 
 	{"GET", "/v1/register", read, listRegister},
 	{"GET", "/v1/review", read, reviewOffice},
+
+	{"POST", "/v1/request/submit", change, apply[request.Submit]},
+	{"POST", "/v1/request/endorse", change, apply[request.Endorse]},
+	{"POST", "/v1/request/approve", decide, applyAs(func(a *request.Approve, s letter.Style) { a.Style = s })},
+	{"POST", "/v1/request/deny", decide, applyAs(func(d *request.Deny, s letter.Style) { d.Style = s })},
+	{"POST", "/v1/request/withdraw", change, apply[request.Withdraw]},
+	{"GET", "/v1/request/list", read, listRequests},
+	{"GET", "/v1/request/show", read, showRequest},
 
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
@@ -87,10 +98,22 @@ var routes = []route{
 
 // apply makes a change of the rules, which is journalled with the peer as its author; the reply is what the change made.
 func apply[T policy.Change](c *call) (any, error) {
-	wanted, err := body[T](c.w, c.r)
-	if err != nil {
-		return nil, err
+	return applyAs(func(*T, letter.Style) {})(c)
+}
+
+// applyAs is apply for a change that writes a letter: style is told how letters look.
+func applyAs[T policy.Change](style func(*T, letter.Style)) func(*call) (any, error) {
+	return func(c *call) (any, error) {
+		wanted, err := body[T](c.w, c.r)
+		if err != nil {
+			return nil, err
+		}
+		style(&wanted, c.cfg.Style())
+		return c.apply(wanted)
 	}
+}
+
+func (c *call) apply(wanted policy.Change) (any, error) {
 	made, err := c.cfg.Rules.Apply(c.who, wanted)
 	if err != nil {
 		return nil, err
@@ -150,7 +173,7 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request, p *peer) (any, 
 		if p.permit < row.permit {
 			return nil, s.refusal(p, row.permit)
 		}
-		return row.serve(&call{Server: s, w: w, r: r, who: p.actor, mine: p.permit, rules: s.cfg.Rules.Snapshot(), now: s.cfg.Now()})
+		return row.serve(&call{Server: s, w: w, r: r, peer: p, who: p.actor, mine: p.permit, rules: s.cfg.Rules.Snapshot(), now: s.cfg.Now()})
 	}
 	if found {
 		return nil, &policy.Error{Code: badMethod, Message: r.Method + " is not how this command is given", Hint: "what shows is a GET, what changes a POST"}
