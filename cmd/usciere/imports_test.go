@@ -42,15 +42,11 @@ var allowances = []struct {
 	{"policy/request", []string{"module/policy", "module/policy/letter"},
 		"requests are rules of the office, not of the store or the socket"},
 	{"policy/town", []string{"module/policy"}, "the whole policy as one document, compared with the rules; pure as they are"},
-<<<<<<< HEAD
-	{"policy/letter", []string{"module/policy"}, "letters are written from records, wherever these are kept; sending them is another's"},
 	{"policy/audit", []string{"module/policy", "module/policy/journal", "module/policy/request"},
 		"an auditor has a journal and this program, and neither store nor daemon"},
-=======
 	{"policy/letter", []string{"module/policy"}, "letters are written from records alone, so that the same record gives the same paper"},
 	{"policy/post", []string{"module/policy", "module/policy/letter", "github.com/wneessen/go-mail/..."},
 		"it carries letters to the mail server, and writes none"},
->>>>>>> main
 	{"policy/lease", []string{"module/policy"}, "leases only say who a client is"},
 	{"policy/admin", []string{"module/policy/...", "golang.org/x/sys/unix"},
 		"the socket shows cache and upstreams through small interfaces of its own, wired in cmd/usciere"},
