@@ -103,6 +103,10 @@ var everyCommand = []struct {
 	{"/v1/request/withdraw", func(ctx context.Context, c *Client) (any, error) {
 		return c.WithdrawRequest(ctx, request.Withdraw{Request: last(ctx, c) - 2, Reason: "letter 150/2026"})
 	}},
+	{"/v1/register", func(ctx context.Context, c *Client) (any, error) {
+		return c.Register(ctx, RegisterFilter{Year: "2026", Office: "tributi"}, func(*RegisterRow) error { return nil })
+	}},
+	{"/v1/review", func(ctx context.Context, c *Client) (any, error) { return c.Review(ctx, "tributi") }},
 	{"/v1/town", func(ctx context.Context, c *Client) (any, error) { return c.Town(ctx) }},
 	{"/v1/town/apply", func(ctx context.Context, c *Client) (any, error) {
 		return c.ApplyTown(ctx, TownChange{KeepUnlisted: true, Document: new(town.Document)}, nil)
