@@ -322,7 +322,7 @@ type RevokeGrants struct {
 	Based
 	Grants []GrantID `json:"grants"`
 	Reason string    `json:"reason,omitempty"`
-	Notice bool      `json:"notice,omitempty"` // write the offices whose grants end a notice; it needs the reasons
+	Notice bool      `json:"notice,omitempty"` // write the offices whose grants end a notice, which needs the reasons; of other grants there is none
 	Urgent bool      `json:"urgent,omitempty"` // a copy of it to the seat's own mailbox (R13)
 }
 
@@ -344,9 +344,6 @@ func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 	if err := CheckText("the reason", reason, 4000); err != nil {
 		return Made{}, err
 	}
-	if c.Notice && reason == "" {
-		return Made{}, invalid("give --reason; or --no-notice, to correct what was entered wrong", "a notice of revocation gives the office its reasons (Art. 7)")
-	}
 	var out GrantsRevoked
 	var office string
 	var err error
@@ -360,6 +357,9 @@ func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 		}
 		if g.Revoked != nil {
 			return Made{}, conflict("", "grant %s was revoked on %s", id, DayOf(g.Revoked.At, e.town.Zone))
+		}
+		if c.Notice && reason == "" && g.Office != "" {
+			return Made{}, invalid("give --reason; or --no-notice, to correct what was entered wrong", "a notice of revocation gives the office its reasons (Art. 7)")
 		}
 		ended, err := e.Revoke(g, reason)
 		if err != nil {

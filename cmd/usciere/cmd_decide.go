@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +130,9 @@ func (s *session) moved(what string, m *request.Moved, err error) error {
 		for _, old := range m.Requests {
 			s.line(string(old.State), old.ID.String(), "request "+old.Label())
 		}
-		s.letter(m.Letter)
+		if m.Letter != nil {
+			s.notice(m.Letter)
+		}
 		if len(m.Grants) > 0 {
 			s.line("in force", fmt.Sprintf("from the next query; workstations may keep an old answer for up to %d s", int(keepOld.Seconds())))
 		}
@@ -139,20 +140,4 @@ func (s *session) moved(what string, m *request.Moved, err error) error {
 			s.detail("next", next)
 		}
 	})
-}
-
-// letter says of a letter that was written what is to be done with it.
-func (s *session) letter(l *policy.Letter) {
-	if l == nil {
-		return
-	}
-	if l.State == policy.AwaitingProtocol {
-		s.line("notice", fmt.Sprintf("%s awaits its protocol number: usciere letter register %s --protocol N/YYYY", l.ID, l.ID))
-		return
-	}
-	how := "to be printed: usciere letter show " + l.ID.String()
-	if len(l.Issue.To) > 0 {
-		how = "to " + strings.Join(l.Issue.To, ", ")
-	}
-	s.line("notice", l.ID.String(), string(l.State)+" as "+l.Issue.Protocol, how)
 }

@@ -29,7 +29,9 @@ func rootCommand() *cobra.Command {
 		serveCommand(), checkCommand(), restoreCommand(),
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
-		requestCommand(), allowCommand(), grantCommand(), explainCommand(), auditCommand(), registerCommand(), reviewCommand(),
+		requestCommand(), allowCommand(), grantCommand(), explainCommand(),
+		letterCommand(), outboxCommand(),
+		auditCommand(), registerCommand(), reviewCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
 		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), backupCommand(), versionCommand(),
 	)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -135,6 +136,7 @@ type daemon struct {
 	cache    *answercache.Cache
 	socket   *net.UnixListener
 	admin    *admin.Server
+	desk     *desk
 	stop     context.CancelFunc // ends questions under way
 }
 
@@ -178,6 +180,10 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	if err := d.openSecurity(ctx, s.Security); err != nil {
 		return nil, err
 	}
+	mailServer, err := mailServerOf(s)
+	if err != nil {
+		return nil, err
+	}
 	setup, groups, err := d.build(s)
 	if err != nil {
 		return nil, err
@@ -194,6 +200,8 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 			return nil, err
 		}
 	}
+	d.desk = newDesk(d.rules, func() settings.Settings { return d.inForce.Load().settings }, time.Now, d.log)
+	d.desk.post.Use(mailServer)
 	d.cache = answercache.New(answercache.Config{
 		Entries: s.Cache.Entries, Bytes: int64(s.Cache.Memory),
 		MinTTL: seconds(s.Cache.MinTTL), MaxTTL: seconds(s.Cache.MaxTTL),
@@ -216,6 +224,11 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 			d.log.Error("the admin socket failed", "error", err)
 		}
 	}()
+	atDesk, home := context.WithCancel(context.Background())
+	var desk sync.WaitGroup
+	desk.Go(func() { d.desk.run(atDesk) })
+	defer desk.Wait()
+	defer home()
 	go debug.FreeOSMemory() // reading a million rules leaves behind as much as they take
 	d.noteHead()
 	d.warn()
@@ -227,6 +240,8 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 		case <-ctx.Done():
 			d.log.Info("stopping")
 			notify(sd.SdNotifyStopping)
+			home()
+			desk.Wait()
 			return d.drain(served)
 		case err := <-served:
 			return err

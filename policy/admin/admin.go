@@ -30,7 +30,7 @@ type Config struct {
 	Version  string // of the program
 	Started  time.Time
 	Daemon   func() Daemon       // what the daemon says of itself; nil: nothing
-	Style    func() letter.Style // how letters look; nil: plainly, and none is sent
+	Letters  func() letter.Style // how letters look; nil: plain
 	Now      func() time.Time    // nil: time.Now
 	Log      *slog.Logger        // nil: slog.Default
 }
@@ -96,8 +96,8 @@ func New(cfg Config) *Server {
 	if cfg.Daemon == nil {
 		cfg.Daemon = func() Daemon { return Daemon{} }
 	}
-	if cfg.Style == nil {
-		cfg.Style = func() letter.Style { return letter.Style{} }
+	if cfg.Letters == nil {
+		cfg.Letters = func() letter.Style { return letter.Style{} }
 	}
 	s := &Server{cfg: cfg, owner: uint32(os.Getuid()), credentials: peerCredentials, gidOf: lookupGroup}
 	s.admission.held = map[uint32]int{}

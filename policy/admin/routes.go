@@ -77,6 +77,12 @@ var routes = []route{
 	{"GET", "/v1/request/list", read, listRequests},
 	{"GET", "/v1/request/show", read, showRequest},
 
+	{"POST", "/v1/letter/register", change, registerLetter},
+	{"POST", "/v1/letter/resend", change, resendLetter},
+	{"GET", "/v1/letter/list", read, listLetters},
+	{"GET", "/v1/letter/show", read, showLetter},
+	{"GET", "/v1/outbox", read, showOutbox},
+
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
 
@@ -108,7 +114,7 @@ func applyAs[T policy.Change](style func(*T, letter.Style)) func(*call) (any, er
 		if err != nil {
 			return nil, err
 		}
-		style(&wanted, c.cfg.Style())
+		style(&wanted, c.cfg.Letters())
 		return c.apply(wanted)
 	}
 }

@@ -37,6 +37,8 @@ func (s Settings) check(r *report) {
 	r.domains(s)
 	r.sinkhole(s.Sinkhole)
 	r.security(s.Security)
+	r.letters(s.Letters)
+	r.mail(s.Mail)
 	r.line("identity.nsid", s.Identity.NSID, 128)
 	r.cache(s.Cache)
 	if s.TCP.PerClient > s.TCP.Connections {
