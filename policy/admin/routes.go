@@ -66,9 +66,6 @@ var routes = []route{
 	{"GET", "/v1/grant/list", read, listGrants},
 	{"GET", "/v1/grant/show", read, showGrant},
 
-	{"GET", "/v1/register", read, listRegister},
-	{"GET", "/v1/review", read, reviewOffice},
-
 	{"POST", "/v1/request/submit", change, apply[request.Submit]},
 	{"POST", "/v1/request/endorse", change, apply[request.Endorse]},
 	{"POST", "/v1/request/approve", decide, applyAs(func(a *request.Approve, s letter.Style) { a.Style = s })},
@@ -82,6 +79,9 @@ var routes = []route{
 	{"GET", "/v1/letter/list", read, listLetters},
 	{"GET", "/v1/letter/show", read, showLetter},
 	{"GET", "/v1/outbox", read, showOutbox},
+
+	{"GET", "/v1/register", read, listRegister},
+	{"GET", "/v1/review", read, reviewOffice},
 
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
