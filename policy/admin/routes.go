@@ -62,6 +62,7 @@ var routes = []route{
 	{"GET", "/v1/service/show", read, showService},
 
 	{"POST", "/v1/grant/add", decide, apply[policy.AddGrants]},
+	{"POST", "/v1/grant/preview", decide, previewGrants},
 	{"POST", "/v1/grant/revoke", change, apply[policy.RevokeGrants]},
 	{"GET", "/v1/grant/list", read, listGrants},
 	{"GET", "/v1/grant/show", read, showGrant},
