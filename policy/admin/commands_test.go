@@ -118,6 +118,10 @@ var everyCommand = []struct {
 	{"/v1/letter/resend", func(ctx context.Context, c *Client) (any, error) { return c.ResendLetter(ctx, 1) }},
 	{"/v1/letter/show", func(ctx context.Context, c *Client) (any, error) { return c.Letter(ctx, 1) }},
 	{"/v1/outbox", func(ctx context.Context, c *Client) (any, error) { return c.Outbox(ctx, 0) }},
+	{"/v1/register", func(ctx context.Context, c *Client) (any, error) {
+		return c.Register(ctx, RegisterFilter{Year: "2026", Office: "tributi"}, func(*RegisterRow) error { return nil })
+	}},
+	{"/v1/review", func(ctx context.Context, c *Client) (any, error) { return c.Review(ctx, "tributi") }},
 	{"/v1/town", func(ctx context.Context, c *Client) (any, error) { return c.Town(ctx) }},
 	{"/v1/town/apply", func(ctx context.Context, c *Client) (any, error) {
 		return c.ApplyTown(ctx, TownChange{KeepUnlisted: true, Document: new(town.Document)}, nil)

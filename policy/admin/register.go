@@ -220,7 +220,7 @@ func yearOf(protocol string, date policy.Moment) string {
 func (r *register) request(q *policy.Request) (*RegisterRow, error) {
 	row := &RegisterRow{
 		Kind: "request", ID: q.ID.String(), ProtocolIn: q.Protocol, DateIn: q.Date, Office: q.Office, OfficeName: r.nameOf(q.Office),
-		Seat: q.Seat, Signer: q.Holder, State: string(q.State), Channel: q.Channel, Subject: append(slices.Clone(q.Addresses), q.Services...),
+		Seat: q.Seat, Signer: q.Holder, State: string(q.State), Channel: channelOf(q), Subject: append(slices.Clone(q.Addresses), q.Services...),
 		Ground: q.Ground, Reason: q.Reason, Decided: some(q.Decided), DecidedBy: q.DecidedBy, Decision: q.Decision, Left: q.Left, Steps: q.Steps,
 		year: yearOf(q.Protocol, q.Date),
 	}
@@ -249,6 +249,14 @@ func (r *register) request(q *policy.Request) (*RegisterRow, error) {
 	return row, nil
 }
 
+// channelOf is the channel of the addresses of a request; of one that names services only, none unless it says so.
+func channelOf(q *policy.Request) policy.Channel {
+	if q.Channel == "" && len(q.Addresses) > 0 {
+		return policy.Web
+	}
+	return q.Channel
+}
+
 func (r *register) notice(l *policy.Letter) (*RegisterRow, error) {
 	said := &l.Content
 	row := &RegisterRow{
@@ -269,6 +277,7 @@ func (r *register) notice(l *policy.Letter) (*RegisterRow, error) {
 		if err != nil {
 			return nil, err
 		}
+		row.Channel = channelOf(q)
 		if l.Kind != policy.RevocationNotice {
 			row.Decided, row.DecidedBy = some(q.Decided), q.DecidedBy
 		}
