@@ -12,6 +12,7 @@ import (
 
 	"usciere/policy"
 	"usciere/policy/journal"
+	"usciere/policy/letter"
 	"usciere/policy/request"
 	"usciere/policy/store"
 )
@@ -21,6 +22,7 @@ import (
 //
 //	07 Jan 09:00  office, seat held by M. Verdi on 10.20.2.9
 //	02 Mar 10:00  88/2026: www.inps.it until 30 June
+//	05 Mar 08:00  its notice goes out as 120/2026
 //	16 Mar 11:15  95/2026: www.sister.it
 //	20 Mar 08:30  97/2026: www.poste.it until 15 June, 14:31
 //	04 May 12:30  g-3 on www.sister.it revoked
@@ -65,6 +67,7 @@ func aYear(t *testing.T) string {
 		policy.AddOffice{ID: "tributi", Name: "Ufficio Tributi", Networks: []netip.Prefix{netip.MustParsePrefix("10.20.2.0/24")}},
 		policy.AddSeat{ID: "dirigente-tributi", Office: "tributi", Holder: "M. Verdi", From: "2025-01-01", Hosts: []netip.Addr{netip.MustParseAddr("10.20.2.9")}})
 	do("2026-03-02 10:00", allow("www.inps.it", "88/2026", "2026-06-30"))
+	do("2026-03-05 08:00", letter.Register{Letter: 1, Protocol: "120/2026", Style: letter.Style{Language: "it", Town: "Comune Demo"}})
 	do("2026-03-16 11:15", allow("www.sister.it", "95/2026", ""))
 	do("2026-03-20 08:30", allow("www.poste.it", "97/2026", "2026-06-15T14:31"))
 	do("2026-05-04 12:30", policy.RevokeGrants{Grants: []policy.GrantID{3}, Reason: "non serve più", Notice: true})
@@ -104,7 +107,7 @@ func TestTwentyDatesOfAnOfficeFromAnExport(t *testing.T) {
 	const (
 		verdi     = "seat     dirigente-tributi (manager): M. Verdi from 2025-01-01"
 		gallo     = "seat     dirigente-tributi (manager): P. Gallo from 2026-09-01"
-		corrected = "entered later, on 2026-10-05 10:00 (entry 11); until then the journal named "
+		corrected = "entered later, on 2026-10-05 10:00 (entry 12); until then the journal named "
 		first     = "rule     www.inps.it, grant g-2 for tributi, web, until 2026-06-30"
 		renewed   = "rule     www.inps.it, grant g-5 for tributi, web, until 2027-06-30"
 	)
@@ -117,7 +120,7 @@ func TestTwentyDatesOfAnOfficeFromAnExport(t *testing.T) {
 		{"2026-01-07", "www.inps.it", 3, []string{"00:00    until 09:00: no: the journal had not begun", "09:00    until 24:00: no: no grant of tributi", "its workstation 10.20.2.9 had no limits (Art. 8) from 09:00 until 24:00"}},
 		{"2026-03-01", "www.inps.it", 3, []string{"why      no grant of tributi", "granted later", verdi}},
 		{"2026-03-02", "www.inps.it", 5, []string{"00:00    until 10:00: no: no grant", "10:00    until 24:00: yes: www.inps.it, grant g-2", first}},
-		{"2026-03-03", "www.inps.it", 0, []string{first, `request  88/2026 of 2026-03-02, signed by the seat "dirigente-tributi" (held by M. Verdi)`, `"per www.inps.it"`, "notice   decision l-1, awaiting-protocol", "revoked  2026-06-25 09:05 by niccolo", "its workstation 10.20.2.9 had no limits (Art. 8)\n"}},
+		{"2026-03-03", "www.inps.it", 0, []string{first, `request  88/2026 of 2026-03-02, signed by the seat "dirigente-tributi" (held by M. Verdi)`, `"per www.inps.it"`, "notice   decision l-1, protocol out 120/2026 of 2026-03-05, issued", "revoked  2026-06-25 09:05 by niccolo", "its workstation 10.20.2.9 had no limits (Art. 8)\n"}},
 		{"2026-03-16", "www.sister.it", 5, []string{"until 11:15: no", "11:15    until 24:00: yes: www.sister.it, grant g-3", "revoked  2026-05-04 12:30 by niccolo: \"non serve più\""}},
 		{"2026-05-03", "www.sister.it", 0, []string{"95/2026 of 2026-03-16", "notice   revocation l-4, awaiting-protocol"}},
 		{"2026-05-04", "www.sister.it", 5, []string{"00:00    until 12:30: yes: www.sister.it, grant g-3", "12:30    until 24:00: no: no grant"}},
@@ -171,7 +174,7 @@ func TestAForgedEntryIsNamedAndNothingAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := slices.Clone(lines)
-	changed[4] = strings.Replace(changed[4], "www.sister.it", "www.sistex.it", 1)
+	changed[5] = strings.Replace(changed[5], "www.sister.it", "www.sistex.it", 1)
 	moved := slices.Clone(lines)
 	moved[4], moved[5] = moved[5], moved[4]
 	for _, test := range []struct {
@@ -180,7 +183,7 @@ func TestAForgedEntryIsNamedAndNothingAnswered(t *testing.T) {
 		more  []string
 		want  string
 	}{
-		{"a body was changed", changed, nil, "journal entry 5 (line 5) is changed"},
+		{"a body was changed", changed, nil, "journal entry 6 (line 6) is changed"},
 		{"an entry was removed", slices.Delete(slices.Clone(lines), 6, 7), nil, "journal entry 7 (line 7) is missing"},
 		{"two entries changed places", moved, nil, "journal entry 5 (line 5) is missing"},
 		{"the end was cut off", lines[:8], []string{"--head", last.Head().String()}, "journal entry 9 (line 9) is cut off"},

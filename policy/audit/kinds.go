@@ -48,7 +48,6 @@ var kinds = map[string]func(*Rules, journal.Entry) string{
 	"request.expire":   reads((*Rules).putMoved),
 
 	"letter.register": readLetters,
-	"letter.issue":    readLetters,
 	"letter.sent":     readLetters,
 	"letter.resend":   readLetters,
 	"letter.remind":   readLetters,

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"usciere/policy"
+	"usciere/policy/request"
 )
 
 // bases fills in the grants that opened the name, with the paper behind them.
@@ -175,7 +176,7 @@ func (d *day) refusals(a *Answer) error {
 		return err
 	}
 	covers := func(text string) bool {
-		r, _, err := policy.ParseRule(text)
+		r, _, err := request.ParseAsked(text)
 		return err == nil && r.Covers(d.Name) || services[strings.TrimSpace(text)]
 	}
 	var failed error
