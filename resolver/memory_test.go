@@ -3,6 +3,7 @@ package resolver
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -102,3 +103,5 @@ func (s *state) Journal(policy.Entry) error {
 	s.version++
 	return nil
 }
+
+func (s *state) Head() string { return fmt.Sprintf("%d:", s.version) }
