@@ -38,10 +38,7 @@ type GrantsAdded struct {
 const maxNames = 10_000 // of one change
 
 func (c AddGrants) Apply(e *Edit) (Made, error) {
-	if err := e.checkAllow(&c); err != nil {
-		return Made{}, err
-	}
-	wanted, notes, err := e.understand(c)
+	wanted, notes, err := e.Wanted(&c)
 	if err != nil {
 		return Made{}, err
 	}
@@ -50,7 +47,7 @@ func (c AddGrants) Apply(e *Edit) (Made, error) {
 		return Made{}, err
 	}
 	out := GrantsAdded{Request: q, Notes: notes}
-	if out.Grants, err = e.open(wanted, q); err != nil {
+	if out.Grants, err = e.Open(wanted, q); err != nil {
 		return Made{}, err
 	}
 	if c.Notice {
@@ -61,24 +58,20 @@ func (c AddGrants) Apply(e *Edit) (Made, error) {
 	return Made{Office: c.Office, Request: q.Label(), Body: out}, nil
 }
 
-// Open grants what c names, on its terms, on a request that is there; c's paperwork is not looked at. It returns the notes
-// of what was understood too.
-func (e *Edit) Open(c AddGrants, q *Request) ([]*Grant, []string, error) {
-	if err := e.checkAllow(&c); err != nil {
+// Wanted reads what c asks for into grants without paperwork, and says in notes what was understood. It fills in the date
+// of the letter; the rest of c's paperwork is not looked at.
+func (e *Edit) Wanted(c *AddGrants) (wanted []Grant, notes []string, err error) {
+	if err := e.checkAllow(c); err != nil {
 		return nil, nil, err
 	}
-	wanted, notes, err := e.understand(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	grants, err := e.open(wanted, q)
-	return grants, notes, err
+	return e.understand(*c)
 }
 
-func (e *Edit) open(wanted []Grant, q *Request) (grants []*Grant, err error) {
+// Open makes grants of what is wanted, on a request that is there.
+func (e *Edit) Open(wanted []Grant, q *Request) (grants []*Grant, err error) {
 	for _, g := range wanted {
 		g.Request = q.ID
-		if twin, ok := e.twin(&g); ok {
+		if twin, ok := e.Twin(&g); ok {
 			return nil, conflict("see `usciere grant show "+twin.String()+"`", "%s already has %s: %s", g.Subject, g.Opens(), twin)
 		}
 		kept, err := e.putGrant(g)

@@ -150,8 +150,8 @@ func (s *Snapshot) dropGrant(g *Grant) {
 	s.countUse(g.Service, -1)
 }
 
-// twin is a grant with the same subject, rule or service, and terms, if there is one.
-func (s *Snapshot) twin(g *Grant) (GrantID, bool) {
+// Twin is a grant with the same subject, rule or service, and terms, if there is one.
+func (s *Snapshot) Twin(g *Grant) (GrantID, bool) {
 	i := slices.IndexFunc(s.conds, func(c condition) bool { return c.terms == g.terms() })
 	if i < 0 {
 		return 0, false

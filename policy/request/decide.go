@@ -1,0 +1,193 @@
+package request
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"usciere/policy"
+)
+
+// Approve grants what a request asks for, or what is named in its place: a part of it, for which it says why not the rest,
+// or, when Wider says that this is meant, more (R7).
+type Approve struct {
+	Request  policy.RequestID `json:"request"`
+	Paper                     // of a request whose letter was not registered before
+	Names    []string         `json:"names,omitempty"`   // domain rules or services to open; all that was asked for if empty
+	WhyNot   string           `json:"why_not,omitempty"` // the rest of what was asked for
+	Wider    bool             `json:"wider,omitempty"`   // more is opened than was asked for
+	Types    []policy.Type    `json:"types,omitempty"`
+	From     policy.Moment    `json:"from,omitempty"` // as asked for if empty, as Until
+	Until    policy.Moment    `json:"until,omitempty"`
+	Schedule policy.Schedule  `json:"schedule,omitempty"`
+	Urgent   bool             `json:"urgent,omitempty"` // a copy of the notice to the seat's own mailbox (R13)
+}
+
+// Kind names the change in the journal.
+func (Approve) Kind() string { return "request.approve" }
+
+// Apply makes the change, with its grants and the notice; its body is a *Moved.
+func (c Approve) Apply(e *policy.Edit) (policy.Made, error) {
+	q, err := decidable(e, c.Request, c.Paper, "approved")
+	if err != nil {
+		return policy.Made{}, err
+	}
+	out := &Moved{}
+	open, err := c.weigh(e, &q)
+	if err != nil {
+		return policy.Made{}, err
+	}
+	if q.Renews != 0 {
+		if err := renew(e, &q, out); err != nil {
+			return policy.Made{}, err
+		}
+	}
+	terms := grantsOf(&q, open)
+	terms.Types, terms.Schedule = c.Types, c.Schedule
+	wanted, _, err := e.Wanted(&terms)
+	if err != nil {
+		return policy.Made{}, err
+	}
+	fresh := slices.DeleteFunc(wanted, func(g policy.Grant) bool {
+		twin, ok := e.Twin(&g)
+		if ok {
+			out.Notes = append(out.Notes, fmt.Sprintf("%s: %s has it already by %s, which stays", g.Opens(), q.Office, twin))
+		}
+		return ok
+	})
+	step(e, &q, policy.Approved, "")
+	q.Decided, q.DecidedBy = e.Now().Truncate(time.Second), e.Actor().Name
+	if out.Grants, err = e.Open(fresh, &q); err != nil {
+		return policy.Made{}, err
+	}
+	return conclude(e, &q, out, policy.DecisionNotice, c.Urgent)
+}
+
+// decidable is a request that can be decided: signed, and registered now if it was not before.
+func decidable(e *policy.Edit, id policy.RequestID, paper Paper, what string) (policy.Request, error) {
+	q, err := find(e, id, what, policy.Submitted, policy.Endorsed)
+	switch {
+	case err != nil:
+		return q, err
+	case q.State == policy.Submitted:
+		return q, policy.Refusef(policy.Conflict,
+			"have it signed at the seat's workstation, or enter the signed letter: `usciere request endorse "+id.String()+" --protocol N/YYYY`",
+			"%s is not signed by the responsible manager of %s (Art. 5)", id, q.Office)
+	case q.Protocol == "" || paper.given():
+		return q, paper.register(e, &q)
+	}
+	return q, nil
+}
+
+// weigh holds what is to be opened against what was asked for.
+func (c *Approve) weigh(e *policy.Edit, q *policy.Request) ([]Asked, error) {
+	asked, err := Understand(e.Snapshot, q)
+	if err != nil {
+		return nil, err
+	}
+	if c.From != "" {
+		q.From = c.From
+	}
+	if c.Until != "" {
+		q.Until = c.Until
+	}
+	if len(c.Names) == 0 {
+		return asked, c.unneeded()
+	}
+	open, err := understand(e.Snapshot, c.Names, q.Channel)
+	if err != nil {
+		return nil, err
+	}
+	for i := range open {
+		beyond := open[i].Beyond(asked)
+		if beyond == "" {
+			continue
+		}
+		if !c.Wider {
+			return nil, policy.Refusef(policy.Invalid, "leave it out; or repeat with --wider if the office needs it, and the letter shall say so",
+				"%s goes beyond what %s asks for, and would open %s (Art. 7)", open[i].Opens(), q.ID, beyond)
+		}
+		q.Wider = append(q.Wider, open[i].Opens()+": "+beyond)
+	}
+	var left []string
+	for i := range asked {
+		if !asked[i].covered(open) {
+			left = append(left, asked[i].Text)
+		}
+	}
+	if len(left) == 0 {
+		return open, c.unneeded()
+	}
+	why := strings.TrimSpace(c.WhyNot)
+	if err := reasons(why, strings.Join(left, ", ")+": asked for, and not granted without a word (Art. 7)", "say why with --why-not"); err != nil {
+		return nil, err
+	}
+	for _, what := range left {
+		q.Left = append(q.Left, policy.Left{What: what, Why: why})
+	}
+	return open, nil
+}
+
+func (c *Approve) unneeded() error {
+	if c.WhyNot != "" {
+		return policy.Refusef(policy.Invalid, "leave --why-not out, or name with --open what is granted", "everything that was asked for is granted")
+	}
+	return nil
+}
+
+// renew ends the request whose place this one takes, and its grants.
+func renew(e *policy.Edit, q *policy.Request, out *Moved) error {
+	old, err := find(e, q.Renews, "renewed", policy.Approved, policy.Expired)
+	if err != nil {
+		return err
+	}
+	if out.Ended, err = end(e, &old, "renewed by request "+q.Label()); err != nil {
+		return err
+	}
+	step(e, &old, policy.Renewed, "by "+q.Label())
+	moved, err := e.PutRequest(old)
+	out.Requests = append(out.Requests, moved)
+	return err
+}
+
+// Deny refuses a request, in writing and with the reasons (R8).
+type Deny struct {
+	Request policy.RequestID `json:"request"`
+	Paper
+	Reason string `json:"reason"`
+	Urgent bool   `json:"urgent,omitempty"`
+}
+
+// Kind names the change in the journal.
+func (Deny) Kind() string { return "request.deny" }
+
+// Apply makes the change, with the notice; its body is a *Moved.
+func (c Deny) Apply(e *policy.Edit) (policy.Made, error) {
+	q, err := decidable(e, c.Request, c.Paper, "denied")
+	if err != nil {
+		return policy.Made{}, err
+	}
+	q.Decision = strings.TrimSpace(c.Reason)
+	if err := reasons(q.Decision, "a denial is told to the office in writing, with its reasons (Art. 7)", "give --reason"); err != nil {
+		return policy.Made{}, err
+	}
+	step(e, &q, policy.Denied, q.Decision)
+	q.Decided, q.DecidedBy = e.Now().Truncate(time.Second), e.Actor().Name
+	return conclude(e, &q, &Moved{}, policy.DenialNotice, c.Urgent)
+}
+
+// conclude keeps the decided request and writes the notice.
+func conclude(e *policy.Edit, q *policy.Request, out *Moved, kind policy.LetterKind, urgent bool) (_ policy.Made, err error) {
+	if out.Request, err = e.PutRequest(*q); err != nil {
+		return policy.Made{}, err
+	}
+	content := e.ContentOf(out.Request, out.Grants)
+	if len(out.Requests) > 0 {
+		content.Renews = out.Requests[0].Label()
+	}
+	if out.Letter, err = e.WriteLetter(policy.Letter{Kind: kind, Office: q.Office, Content: content, Urgent: urgent}, out.Request); err != nil {
+		return policy.Made{}, err
+	}
+	return out.made(), nil
+}

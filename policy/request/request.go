@@ -1,0 +1,155 @@
+// Package request is the way of a written request (R5): an office asks, the holder of its seat signs, the IT head approves
+// or denies, grants come of it and end. It is made of typed changes of the policy; every step of theirs is journalled, and
+// what is missing is refused, naming the article.
+//
+//	submitted ──► endorsed ──► approved ──► expired, renewed, withdrawn
+//	    │             ├──────► denied
+//	    └─────────────┴──────► withdrawn
+package request
+
+import (
+	"fmt"
+	"time"
+
+	"usciere/policy"
+)
+
+// Moved is what a change of this package made.
+type Moved struct {
+	Request  *policy.Request   `json:"request,omitempty"`
+	Requests []*policy.Request `json:"requests,omitempty"` // others that moved with it: renewed, expired
+	Grants   []*policy.Grant   `json:"grants,omitempty"`   // made
+	Ended    []*policy.Grant   `json:"ended,omitempty"`    // revoked
+	Letter   *policy.Letter    `json:"letter,omitempty"`
+	Notes    []string          `json:"notes,omitempty"` // what was understood, and what the office has already
+}
+
+func (m *Moved) made() policy.Made {
+	return policy.Made{Office: m.Request.Office, Request: m.Request.Label(), Body: m}
+}
+
+// step notes that the request came to a state.
+func step(e *policy.Edit, q *policy.Request, state policy.RequestState, note string) *policy.Step {
+	q.State = state
+	q.Steps = append(q.Steps[:len(q.Steps):len(q.Steps)], policy.Step{State: state, At: e.Now().Truncate(time.Second), By: e.Actor().Name, Note: note})
+	return &q.Steps[len(q.Steps)-1]
+}
+
+// find is a request that is in one of the states.
+func find(e *policy.Edit, id policy.RequestID, what string, states ...policy.RequestState) (policy.Request, error) {
+	q, err := e.Records().Request(id)
+	if err != nil {
+		return policy.Request{}, err
+	}
+	for _, s := range states {
+		if q.State == s {
+			return *q, nil
+		}
+	}
+	return *q, policy.Refusef(policy.Conflict, "see `usciere request show "+id.String()+"`", "%s is %s: it cannot be %s", id, q.State, what)
+}
+
+// Paper is what the protocol register and the letter itself say of a request: the number and date in, and the seat that
+// signed.
+type Paper struct {
+	Protocol string        `json:"protocol,omitempty"` // N/YYYY (R6)
+	Date     policy.Moment `json:"date,omitempty"`     // of the letter; today if empty
+	Seat     string        `json:"seat,omitempty"`     // that signed; the office's only manager's if empty
+}
+
+func (p Paper) given() bool { return p.Protocol != "" || p.Date != "" || p.Seat != "" }
+
+// file enters the paper of a request, and who signed it.
+func (p Paper) file(e *policy.Edit, q *policy.Request) (err error) {
+	if p.Protocol == "" {
+		return policy.Refusef(policy.Invalid, "have the letter registered, and give --protocol N/YYYY",
+			"the incoming protocol number is missing: a request follows the rules of the protocol register (Art. 6)")
+	}
+	if q.Protocol, err = policy.ParseProtocol(p.Protocol); err != nil {
+		return err
+	}
+	if other, taken, err := e.Records().RequestOf(q.Protocol); err != nil {
+		return err
+	} else if taken && other.ID != q.ID {
+		return policy.Refusef(policy.Conflict, "check the number; see `usciere request show "+other.ID.String()+"`",
+			"protocol %s is already the request %s of %s (%s)", q.Protocol, other.ID, orIT(other.Office), other.Date)
+	}
+	q.Date = p.Date
+	if err := e.CheckLetterDay(&q.Date); err != nil {
+		return err
+	}
+	if q.Seat, q.Holder, err = e.Signer(q.Office, p.Seat, q.Date); err != nil {
+		return err
+	}
+	if seat, _ := e.Seat(q.Seat); seat.Office != q.Office {
+		return policy.Refusef(policy.Invalid, "name a seat of the office with --seat",
+			"the seat %s belongs to %s: a request of %s is signed by its own responsible manager (Art. 5)", q.Seat, seat.Office, q.Office)
+	}
+	return nil
+}
+
+func orIT(office string) string {
+	if office == "" {
+		return "the IT office"
+	}
+	return office
+}
+
+// reasons checks reasons; missing says what is refused without them.
+func reasons(text, missing, hint string) error {
+	if text == "" {
+		return policy.Refusef(policy.Invalid, hint, "%s", missing)
+	}
+	return policy.CheckText("the reason", text, maxReason)
+}
+
+const maxReason = 4000 // octets
+
+// already says of what an office asks for whether it has it by another request than those left out of account.
+func already(e *policy.Edit, q *policy.Request, a *Asked, except policy.RequestID) (string, error) {
+	c, ok := e.Employee(q.Office)
+	if !ok {
+		return "", nil
+	}
+	if a.Service != nil {
+		return alreadyService(e, q.Office, a.Service.ID, except)
+	}
+	t := policy.TypeA
+	if a.Channel == policy.Mail {
+		t = policy.TypeMX
+	}
+	v := e.Decide(&c, []byte(a.Rule.Name), t, e.Now())
+	if v.Reason != policy.Granted || a.Rule.Kind != policy.Exact && !Within(a.Rule, v.Rule([]byte(a.Rule.Name))) {
+		return "", nil
+	}
+	g, err := e.Records().Grant(v.Grant)
+	if err != nil || g.Request == except {
+		return "", err
+	}
+	return has(e, a.Text, g)
+}
+
+func alreadyService(e *policy.Edit, office, service string, except policy.RequestID) (text string, err error) {
+	failed := e.Records().EachGrantOf(policy.Subject{Office: office}, func(g *policy.Grant) bool {
+		if g.Service == service && g.Request != except && (g.Until == "" || e.Now().Before(g.Until.End(e.Town().Zone))) {
+			text, err = has(e, service, g)
+		}
+		return text == "" && err == nil
+	})
+	if failed != nil {
+		return "", failed
+	}
+	return text, err
+}
+
+func has(e *policy.Edit, what string, g *policy.Grant) (string, error) {
+	q, err := e.Records().Request(g.Request)
+	if err != nil {
+		return "", err
+	}
+	until := ""
+	if g.Until != "" {
+		until = " until " + string(g.Until)
+	}
+	return fmt.Sprintf("%s: %s already has it%s by %s (%s), request %s", what, g.Subject, until, g.ID, g.Opens(), q.Label()), nil
+}

@@ -1,0 +1,317 @@
+package request_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"usciere/policy"
+	"usciere/policy/request"
+	"usciere/policy/store"
+)
+
+var (
+	clerk = policy.Actor{UID: 1000, Name: "clerk", Via: "socket"}
+	page  = policy.Actor{Name: "portal", Via: "portal"}
+	rome  = mustLoad("Europe/Rome")
+)
+
+func mustLoad(zone string) *time.Location {
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		panic(err)
+	}
+	return loc
+}
+
+// town is a small town with a clock of its own.
+type town struct {
+	*policy.Live
+	t   *testing.T
+	now time.Time
+}
+
+func newTown(t *testing.T) *town {
+	t.Helper()
+	st, err := store.Open(t.TempDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	w := &town{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, rome)}
+	w.Live, err = policy.Open(st, policy.Town{Site: []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16")}, Zone: rome}, func() time.Time { return w.now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range []string{"anagrafe", "cultura"} {
+		w.do(policy.AddOffice{ID: id, Name: "Ufficio " + id, Mailbox: id + "@comune.example.it",
+			Networks: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 20, byte(i + 1), 0}), 24)}})
+		w.do(policy.AddSeat{ID: "dirigente-" + id, Office: id, Holder: "M. Rossi", From: "2025-09-01"})
+	}
+	w.do(policy.AddSeat{ID: "impiegato", Office: "cultura", Role: policy.Employee, Holder: "L. Blu", From: "2025-09-01"})
+	return w
+}
+
+func (w *town) do(c policy.Change) any {
+	w.t.Helper()
+	made, err := w.Apply(clerk, c)
+	if err != nil {
+		w.t.Fatalf("%s: %v", c.Kind(), err)
+	}
+	return made[0]
+}
+
+// move makes a change of this package.
+func (w *town) move(c policy.Change) *request.Moved {
+	w.t.Helper()
+	return w.do(c).(*request.Moved)
+}
+
+func (w *town) refused(c policy.Change, want ...string) {
+	w.t.Helper()
+	_, err := w.Apply(clerk, c)
+	if err == nil {
+		w.t.Errorf("%+v was accepted; want a refusal with %q", c, want)
+		return
+	}
+	for _, part := range want {
+		if !strings.Contains(err.Error(), part) {
+			w.t.Errorf("%+v: %v; want %q in it", c, err, part)
+		}
+	}
+}
+
+func (w *town) allows(office, name string) bool {
+	w.t.Helper()
+	s := w.Snapshot()
+	c, ok := s.Employee(office)
+	n, err := policy.ParseName(name)
+	if !ok || err != nil {
+		w.t.Fatal(office, name, err)
+	}
+	return s.Decide(&c, []byte(n), policy.TypeA, w.now).Action == policy.Allow
+}
+
+func letter(names ...string) request.Submit {
+	return request.Submit{Office: "cultura", Names: names, Reason: "mostre e prestiti", Paper: request.Paper{Protocol: "88/2026", Date: "2026-03-01"}}
+}
+
+func TestARequestGoesItsWay(t *testing.T) {
+	w := newTown(t)
+	sent := w.move(letter("https://www.beniculturali.it/mostre", "sbn.it e sottodomini"))
+	q := sent.Request
+	if q.State != policy.Endorsed || q.Seat != "dirigente-cultura" || q.Holder != "M. Rossi" || len(q.Steps) != 2 {
+		t.Fatalf("submitted: %+v", q)
+	}
+	if w.allows("cultura", "www.beniculturali.it") {
+		t.Error("a request that is not decided opens something")
+	}
+	done := w.move(request.Approve{Request: q.ID})
+	if len(done.Grants) != 2 || done.Request.State != policy.Approved || done.Request.DecidedBy != "clerk" {
+		t.Fatalf("approved: %+v", done)
+	}
+	for name, want := range map[string]bool{"www.beniculturali.it": true, "beniculturali.it": false, "opac.sbn.it": true, "sbn.it": true} {
+		if w.allows("cultura", name) != want {
+			t.Errorf("%s allowed: %v", name, !want)
+		}
+	}
+	if l := done.Letter; l.Kind != policy.DecisionNotice || l.State != policy.AwaitingProtocol || l.Request != q.ID || len(l.Content.Opened) != 2 || l.Content.Holder != "M. Rossi" {
+		t.Errorf("notice: %+v", l)
+	}
+	over := w.move(request.Withdraw{Request: q.ID, Reason: "lettera 99/2026"})
+	if w.allows("cultura", "www.beniculturali.it") || len(over.Ended) != 2 || over.Request.State != policy.Withdrawn || over.Letter.Kind != policy.RevocationNotice {
+		t.Errorf("withdrawn: %+v", over)
+	}
+	w.refused(request.Withdraw{Request: q.ID, Reason: "x"}, "is withdrawn: it cannot be withdrawn")
+}
+
+func TestWhatIsMissingIsRefusedNamingTheArticle(t *testing.T) {
+	w := newTown(t)
+	w.do(policy.AddOffice{ID: "sport", Name: "Sport"})
+	good := letter("www.inps.it")
+	for _, tc := range []struct {
+		name   string
+		change func(*request.Submit)
+		want   []string
+	}{
+		{"no office", func(c *request.Submit) { c.Office = "" }, []string{"the office is missing", "Art. 5"}},
+		{"an unknown office", func(c *request.Submit) { c.Office = "turismo" }, []string{`no office "turismo"`}},
+		{"no reasons", func(c *request.Submit) { c.Reason = " \n" }, []string{"the reasons are missing", "Art. 5 and 7", "--reason"}},
+		{"no addresses", func(c *request.Submit) { c.Names = nil }, []string{"the addresses are missing", "Art. 7"}},
+		{"no service for mail", func(c *request.Submit) { c.Names, c.Channel = nil, policy.Mail }, []string{"the service is missing", "Art. 3 and 5"}},
+		{"no protocol number", func(c *request.Submit) { c.Protocol = "" }, []string{"protocol number is missing", "Art. 6", "--protocol"}},
+		{"a wrong protocol number", func(c *request.Submit) { c.Protocol = "88-26" }, []string{"no protocol number"}},
+		{"a letter of tomorrow", func(c *request.Submit) { c.Date = "2026-03-03" }, []string{"in the future"}},
+		{"nobody held the seat then", func(c *request.Submit) { c.Date = "2025-08-31" }, []string{"nobody held the seat dirigente-cultura on 2025-08-31"}},
+		{"no manager's seat", func(c *request.Submit) { c.Office = "sport" }, []string{"no seat of a responsible manager", "Art. 5"}},
+		{"signed by an employee", func(c *request.Submit) { c.Seat = "impiegato" }, []string{"no manager's", "Art. 5"}},
+		{"signed by another office's manager", func(c *request.Submit) { c.Seat = "dirigente-anagrafe" }, []string{"belongs to anagrafe", "Art. 5"}},
+		{"a public suffix", func(c *request.Submit) { c.Names = []string{"gov.it e sottodomini"} }, []string{"public suffix"}},
+		{"an address by number", func(c *request.Submit) { c.Names = []string{"192.0.2.1"} }, []string{"an address, not a name"}},
+		{"mail on the web", func(c *request.Submit) { c.Names = []string{"autodiscover.example.it"} }, []string{"belongs to the mail"}},
+		{"an end that is past", func(c *request.Submit) { c.Until = "2026-03-01" }, []string{"in the past"}},
+		{"renewing what is not there", func(c *request.Submit) { c.Renews = 99 }, []string{"no request r-99"}},
+		{"unsigned, with a number", func(c *request.Submit) { c.Unsigned = true }, []string{"a registered letter is signed"}},
+		{"reasons without end", func(c *request.Submit) { c.Reason = strings.Repeat("x", 4001) }, []string{"4000 are the most"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := good
+			tc.change(&c)
+			(&town{w.Live, t, w.now}).refused(c, tc.want...)
+		})
+	}
+	before := w.Snapshot().Version()
+	w.move(good)
+	w.refused(good, "protocol 88/2026 is already the request r-2 of cultura")
+	if after := w.Snapshot().Version(); after != before+1 {
+		t.Errorf("the refusals left %d entries in the journal", after-before-1)
+	}
+}
+
+func TestADecisionNeedsASignatureANumberAndReasons(t *testing.T) {
+	w := newTown(t)
+	token := request.NewToken()
+	c := request.Submit{Office: "cultura", Names: []string{"www.inps.it"}, Reason: "contributi", Unsigned: true,
+		Link: &policy.Link{Digest: request.TokenDigest(token), Until: w.now.Add(time.Hour)}}
+	q := w.move(c).Request
+	if q.State != policy.Submitted || q.Protocol != "" || q.Seat != "" {
+		t.Fatalf("%+v", q)
+	}
+	w.refused(request.Approve{Request: q.ID}, "not signed by the responsible manager", "Art. 5", "request endorse r-2")
+	w.refused(request.Deny{Request: q.ID, Reason: "no"}, "not signed")
+	for name, wrong := range map[string]request.Endorse{
+		"another token":         {Request: q.ID, Token: "x", BySeat: "dirigente-cultura"},
+		"an employee":           {Request: q.ID, Token: token, BySeat: "impiegato"},
+		"another office's":      {Request: q.ID, Token: token, BySeat: "dirigente-anagrafe"},
+		"a workstation of none": {Request: q.ID, Token: token},
+	} {
+		if _, err := w.Apply(page, wrong); err == nil {
+			t.Errorf("%s signed it", name)
+		}
+	}
+	late := w.now
+	w.now = w.now.Add(time.Hour)
+	w.refused(request.Endorse{Request: q.ID, Token: token, BySeat: "dirigente-cultura"}, "does not hold any more")
+	w.now = late
+	signed := w.move(request.Endorse{Request: q.ID, Token: token, BySeat: "dirigente-cultura"}).Request
+	if signed.State != policy.Endorsed || signed.Holder != "M. Rossi" || signed.Link != nil {
+		t.Errorf("%+v", signed)
+	}
+	w.refused(request.Endorse{Request: q.ID, Token: token, BySeat: "dirigente-cultura"}, "does not hold any more")
+	w.refused(request.Approve{Request: q.ID}, "incoming protocol number is missing", "Art. 6")
+	w.refused(request.Deny{Request: q.ID, Paper: request.Paper{Protocol: "90/2026"}}, "in writing, with its reasons", "Art. 7")
+	denied := w.move(request.Deny{Request: q.ID, Paper: request.Paper{Protocol: "90/2026"}, Reason: "non serve all'ufficio"})
+	if denied.Request.State != policy.Denied || denied.Letter.Kind != policy.DenialNotice || denied.Letter.Content.Decision != "non serve all'ufficio" || denied.Request.Protocol != "90/2026" {
+		t.Errorf("%+v", denied)
+	}
+	w.refused(request.Approve{Request: q.ID}, "is denied: it cannot be approved")
+}
+
+func TestApprovalMayTakeAPartAndSaysWhyNotTheRest(t *testing.T) {
+	w := newTown(t)
+	q := w.move(letter("www.inps.it", "www.youtube.com", "beniculturali.it")).Request
+	w.refused(request.Approve{Request: q.ID, Names: []string{"www.inps.it"}}, "www.youtube.com, beniculturali.it: asked for, and not granted without a word", "--why-not")
+	w.refused(request.Approve{Request: q.ID, WhyNot: "x"}, "everything that was asked for is granted")
+	w.refused(request.Approve{Request: q.ID, Names: []string{".inps.it"}, WhyNot: "x"}, ".inps.it goes beyond what r-2 asks for, and would open .inps.it", "Art. 7", "--wider")
+	w.refused(request.Approve{Request: q.ID, Names: []string{"inps"}, WhyNot: "x"}, "service inps goes beyond", ".inps.it, .inps.gov.it")
+	w.refused(request.Approve{Request: q.ID, Names: []string{"www.inail.it"}, WhyNot: "x"}, "www.inail.it goes beyond")
+	done := w.move(request.Approve{Request: q.ID, Names: []string{"inps", "beniculturali.it"}, WhyNot: "i video si vedono altrove", Wider: true, Until: "2026-12-31"})
+	if l := done.Request.Left; len(l) != 1 || l[0].What != "www.youtube.com" || l[0].Why != "i video si vedono altrove" {
+		t.Errorf("left %+v", l)
+	}
+	if wide := done.Request.Wider; len(wide) != 1 || !strings.HasPrefix(wide[0], "service inps: .inps.it") {
+		t.Errorf("wider %q", wide)
+	}
+	if len(done.Letter.Content.Left) != 1 || done.Grants[0].Until != "2026-12-31" || !w.allows("cultura", "servizi2.inps.it") || w.allows("cultura", "www.youtube.com") {
+		t.Errorf("%+v", done)
+	}
+}
+
+func TestWhatTheOfficeHasAlreadyIsPointedOut(t *testing.T) {
+	w := newTown(t)
+	w.do(policy.AddGrants{Subject: policy.Subject{Office: "cultura"}, Names: []string{"inps", ".sbn.it"}, Protocol: "12/2026", Date: "2026-03-01", Reason: "x"})
+	sent := w.move(letter("www.inps.it", "sbn.it e sottodomini", "www.sbn.it", "inps", "www.inail.it", ".inps.it"))
+	notes := strings.Join(sent.Notes, "\n")
+	for _, want := range []string{
+		"www.inps.it: cultura already has it by g-2 (service inps), request 12/2026 of 2026-03-01",
+		"sbn.it e sottodomini: cultura already has it by g-3 (.sbn.it)",
+		"www.sbn.it: cultura already has it", "inps: cultura already has it by g-2", ".inps.it: cultura already has it",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes\n%s\nlack %q", notes, want)
+		}
+	}
+	if strings.Contains(notes, "inail") {
+		t.Errorf("notes: %s", notes)
+	}
+	done := w.move(request.Approve{Request: sent.Request.ID})
+	if notes := strings.Join(done.Notes, "\n"); !strings.Contains(notes, ".sbn.it: cultura has it already by g-3, which stays") || len(done.Grants) != 4 {
+		t.Errorf("%d grants, notes %s", len(done.Grants), notes)
+	}
+}
+
+func TestARenewalTakesThePlaceOfTheOldRequest(t *testing.T) {
+	w := newTown(t)
+	first := letter("www.inps.it", "www.inail.it")
+	first.Until = "2026-04-30"
+	old := w.move(request.Approve{Request: w.move(first).Request.ID})
+	again := request.Submit{Office: "cultura", Renews: old.Request.ID, Reason: "la mostra continua", Until: "2027-04-30", Paper: request.Paper{Protocol: "140/2026"}}
+	other := again
+	other.Office = "anagrafe"
+	w.refused(other, "r-2 is a request of cultura")
+	sent := w.move(again)
+	if len(sent.Notes) > 0 || len(sent.Request.Addresses) != 2 {
+		t.Errorf("%+v", sent)
+	}
+	done := w.move(request.Approve{Request: sent.Request.ID})
+	if len(done.Ended) != 2 || len(done.Grants) != 2 || done.Requests[0].State != policy.Renewed || done.Letter.Content.Renews == "" || done.Grants[0].Until != "2027-04-30" {
+		t.Errorf("%+v", done)
+	}
+	w.refused(again, "r-2 is renewed: it cannot be renewed")
+}
+
+func TestRequestsExpireWithTheLastOfTheirGrants(t *testing.T) {
+	w := newTown(t)
+	c := letter("www.inps.it")
+	c.Until = "2026-04-30"
+	q := w.move(request.Approve{Request: w.move(c).Request.ID}).Request
+	over := func() (ids []policy.RequestID) {
+		err := w.View(func(r policy.Records) (err error) {
+			ids, err = request.Over(r, w.now, rome)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	w.now = time.Date(2026, 4, 30, 23, 59, 59, 0, rome)
+	if ids := over(); len(ids) != 0 {
+		t.Errorf("over too early: %v", ids)
+	}
+	w.now = w.now.Add(time.Second)
+	ids := over()
+	if len(ids) != 1 || ids[0] != q.ID {
+		t.Fatalf("over: %v", ids)
+	}
+	if moved := w.move(request.Expire{Requests: ids}); moved.Requests[0].State != policy.Expired {
+		t.Errorf("%+v", moved)
+	}
+	if ids := over(); len(ids) != 0 {
+		t.Errorf("over again: %v", ids)
+	}
+	w.refused(request.Expire{Requests: ids[:0:0]}, "nothing")
+	w.refused(request.Expire{Requests: []policy.RequestID{q.ID}}, "is expired")
+}
+
+func TestThePageCannotFillTheStore(t *testing.T) {
+	w := newTown(t)
+	c := request.Submit{Office: "cultura", Names: []string{"www.inps.it"}, Reason: "x", Unsigned: true}
+	for range 100 {
+		w.move(c)
+	}
+	w.refused(c, "100 requests of cultura wait for a signature")
+	w.move(request.Withdraw{Request: 2, Reason: "doppione"})
+	w.move(c)
+}
