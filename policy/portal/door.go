@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-
 )
 
 // door counts the connections, and keeps out who is not of the site. A connection waits until its request has come whole; when
@@ -167,4 +166,3 @@ func settle(r *http.Request) {
 		g.door.settled(g)
 	}
 }
-

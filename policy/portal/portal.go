@@ -27,6 +27,11 @@ type Config struct {
 	Explain func(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) admin.Judgement // where a question would go
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	// WriteForm writes a request as a letter to be signed, with its one-time link, to the office's mailbox; PrintForm is that
+	// letter as a page for print, without the link.
+	WriteForm func(e *policy.Edit, q *policy.Request, token string) (*policy.Letter, error)
+	PrintForm func(l *policy.Letter) (policy.Paper, error)
 }
 
 // Settings are what the settings file says of the pages; they change while the portal serves.
@@ -35,7 +40,7 @@ type Settings struct {
 	Town      string       // its name, as the pages show it
 	Contact   string       // how to reach the IT office; empty: the page only names it
 	Addresses []netip.Addr // of the page, besides the one that was connected to
-	Requests  Requests     // nil: offices ask on paper, and there is no form
+	Forms     bool         // offices ask here; else on paper alone
 }
 
 // Portal answers HTTP requests that reach the page's address. It is an http.Handler.

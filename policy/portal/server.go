@@ -47,9 +47,11 @@ func NewServer(p *Portal, certificates func(*tls.ClientHelloInfo) (*tls.Certific
 	s.http = &http.Server{
 		Handler:           p,
 		ReadHeaderTimeout: headerTime, ReadTimeout: wholeTime, WriteTimeout: wholeTime, MaxHeaderBytes: maxHeader,
-		Protocols:   &protocols,
-		ErrorLog:    log.New(io.Discard, "", 0), // it tells who asked
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, guestKey{}, guestOf(c)) },
+		Protocols: &protocols,
+		ErrorLog:  log.New(io.Discard, "", 0), // it tells who asked
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, guestKey{}, guestOf(c))
+		},
 
 		DisableGeneralOptionsHandler: true,
 	}
