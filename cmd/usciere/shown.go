@@ -17,7 +17,7 @@ func (d *daemon) openAdmin(path string, groups settings.Admin) (err error) {
 	}
 	d.admin = admin.New(admin.Config{
 		Rules: d.rules, Store: d.store, Resolver: shown{d},
-		Groups:  admin.Groups{Admin: groups.Group, Viewer: groups.Viewers},
+		Groups:  admin.Groups{Admin: groups.Group, Viewer: groups.Viewers, Head: groups.Head},
 		Version: Version, Started: d.started, Daemon: d.describe, Log: d.log,
 	})
 	return nil

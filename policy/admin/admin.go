@@ -34,9 +34,10 @@ type Config struct {
 }
 
 // Groups are the names of the groups of users that may change the rules and that may only see them; empty: none. Root and
-// the user that the daemon runs as may always change them.
+// the user that the daemon runs as may always change them. Head holds the IT head's seat, and alone decides what is granted:
+// a user, or @ and a group; empty: whoever may change the rules.
 type Groups struct {
-	Admin, Viewer string
+	Admin, Viewer, Head string
 }
 
 // Store is what the socket needs of the store beyond the rules.

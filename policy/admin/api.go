@@ -24,7 +24,7 @@ type Status struct {
 type You struct {
 	Name   string `json:"name"`
 	UID    uint32 `json:"uid"`
-	Permit string `json:"permit"` // read or change
+	Permit string `json:"permit"` // read, change or decide
 }
 
 // Daemon is what a daemon says of itself.

@@ -10,6 +10,7 @@ import (
 
 	"usciere/policy"
 	"usciere/policy/journal"
+	"usciere/policy/request"
 	"usciere/policy/town"
 )
 
@@ -77,6 +78,31 @@ var everyCommand = []struct {
 	{"/v1/grant/revoke", func(ctx context.Context, c *Client) (any, error) {
 		return c.RevokeGrants(ctx, policy.RevokeGrants{Grants: []policy.GrantID{2}})
 	}},
+	{"/v1/request/submit", func(ctx context.Context, c *Client) (any, error) {
+		for _, protocol := range []string{"140/2026", "141/2026"} {
+			if _, err := c.SubmitRequest(ctx, request.Submit{Office: "tributi", Names: []string{"www.example.org"}, Reason: "visure",
+				Paper: request.Paper{Protocol: protocol}}); err != nil {
+				return nil, err
+			}
+		}
+		return c.SubmitRequest(ctx, request.Submit{Office: "tributi", Names: []string{"www.example.net", "inps"}, Reason: "visure", Unsigned: true})
+	}},
+	{"/v1/request/list", func(ctx context.Context, c *Client) (any, error) {
+		return c.Requests(ctx, RequestFilter{Office: "tributi", Open: true, Limit: 2})
+	}},
+	{"/v1/request/endorse", func(ctx context.Context, c *Client) (any, error) {
+		return c.EndorseRequest(ctx, request.Endorse{Request: last(ctx, c), Paper: request.Paper{Protocol: "142/2026"}})
+	}},
+	{"/v1/request/approve", func(ctx context.Context, c *Client) (any, error) {
+		return c.ApproveRequest(ctx, request.Approve{Request: last(ctx, c)})
+	}},
+	{"/v1/request/show", func(ctx context.Context, c *Client) (any, error) { return c.Request(ctx, last(ctx, c)) }},
+	{"/v1/request/deny", func(ctx context.Context, c *Client) (any, error) {
+		return c.DenyRequest(ctx, request.Deny{Request: last(ctx, c) - 1, Reason: "non serve"})
+	}},
+	{"/v1/request/withdraw", func(ctx context.Context, c *Client) (any, error) {
+		return c.WithdrawRequest(ctx, request.Withdraw{Request: last(ctx, c) - 2, Reason: "letter 150/2026"})
+	}},
 	{"/v1/town", func(ctx context.Context, c *Client) (any, error) { return c.Town(ctx) }},
 	{"/v1/town/apply", func(ctx context.Context, c *Client) (any, error) {
 		return c.ApplyTown(ctx, TownChange{KeepUnlisted: true, Document: new(town.Document)}, nil)
@@ -94,6 +120,15 @@ var everyCommand = []struct {
 	{"/v1/security/list", func(ctx context.Context, c *Client) (any, error) { return c.SecurityLists(ctx) }},
 	{"/v1/upstream/list", func(ctx context.Context, c *Client) (any, error) { return c.Upstreams(ctx) }},
 	{"/v1/backup", func(ctx context.Context, c *Client) (any, error) { return c.Backup(ctx, io.Discard) }},
+}
+
+// last is the newest request, or 1.
+func last(ctx context.Context, c *Client) policy.RequestID {
+	list, err := c.Requests(ctx, RequestFilter{Limit: MaxRequests})
+	if err != nil || len(list.Requests) == 0 {
+		return 1
+	}
+	return list.Requests[len(list.Requests)-1].ID
 }
 
 func TestEveryRouteHasACommandThatWorks(t *testing.T) {

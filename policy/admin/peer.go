@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -23,9 +24,10 @@ const (
 	none permit = iota
 	read
 	change
+	decide // on requests: the IT head's seat (Art. 5 and 7)
 )
 
-func (p permit) String() string { return [...]string{"nothing", "read", "change"}[p] }
+func (p permit) String() string { return [...]string{"nothing", "read", "change", "decide"}[p] }
 
 // credentials are who connected, as the kernel noted at connect(2) (SO_PEERCRED, unix(7)).
 type credentials struct {
@@ -60,14 +62,27 @@ func (s *Server) identify(p *peer) {
 		case in(s.cfg.Groups.Viewer):
 			p.permit = read
 		}
+		head := s.cfg.Groups.Head
+		group, isGroup := strings.CutPrefix(head, "@")
+		if head == "" && p.permit == change || isGroup && in(group) || !isGroup && head == p.actor.Name {
+			p.permit = decide
+		}
 	})
 }
 
 // refusal says why the peer may not do what needs the permit, and whom to ask.
 func (s *Server) refusal(p *peer, needed permit) *policy.Error {
 	e := &policy.Error{Code: Forbidden, Message: fmt.Sprintf("%s (uid %d) may not see the rules", p.actor.Name, p.uid)}
+	if head := s.cfg.Groups.Head; needed == decide && head != "" && p.permit == change {
+		e.Message = fmt.Sprintf("%s (uid %d) may not decide on requests: that is for the IT head's seat (Art. 5 and 7)", p.actor.Name, p.uid)
+		e.Hint = "the settings say who holds it (admin.head): the user " + head
+		if group, ok := strings.CutPrefix(head, "@"); ok {
+			e.Hint = "the settings say who holds it (admin.head): the members of the group " + group
+		}
+		return e
+	}
 	groups := []string{s.cfg.Groups.Viewer, s.cfg.Groups.Admin}
-	if needed == change {
+	if needed >= change {
 		e.Message = fmt.Sprintf("%s (uid %d) may not change the rules", p.actor.Name, p.uid)
 		groups = groups[1:]
 	}

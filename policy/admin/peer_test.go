@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"usciere/policy"
+	"usciere/policy/request"
+	"usciere/policy/town"
 )
 
 func TestWhoMayWhat(t *testing.T) {
@@ -19,19 +21,25 @@ func TestWhoMayWhat(t *testing.T) {
 		about  string
 		uid    uint32
 		groups []uint32
+		head   string // of IT, as the settings have it
 		want   permit
 	}{
-		{"root", 0, nil, change},
-		{"the daemon's own user", 990, nil, change},
-		{"a member of the admin group", 1000, []uint32{7, 100}, change},
-		{"a member of both groups", 1000, []uint32{200, 100}, change},
-		{"a member of the viewer group", 1000, []uint32{200}, read},
-		{"a member of other groups", 1000, []uint32{7, 8}, none},
-		{"a user of no group", 1000, nil, none},
-		{"an unmapped user of another namespace", 65534, nil, none},
+		{"root", 0, nil, "", decide},
+		{"the daemon's own user", 990, nil, "", decide},
+		{"a member of the admin group", 1000, []uint32{7, 100}, "", decide},
+		{"a member of both groups", 1000, []uint32{200, 100}, "", decide},
+		{"a member of the viewer group", 1000, []uint32{200}, "", read},
+		{"a member of other groups", 1000, []uint32{7, 8}, "", none},
+		{"a user of no group", 1000, nil, "", none},
+		{"an unmapped user of another namespace", 65534, nil, "", none},
+		{"root, who is not the IT head", 0, nil, "@viewers", change},
+		{"a member of the admin group, who is not", 1000, []uint32{100}, "@viewers", change},
+		{"a member of the IT head's group", 1000, []uint32{200}, "@viewers", decide},
+		{"the IT head by name", 1000, nil, userName(1000), decide},
+		{"somebody else than the IT head", 1001, []uint32{200}, userName(1000), read},
 	} {
 		t.Run(test.about, func(t *testing.T) {
-			d := open(t, as(test.uid, test.groups...))
+			d := open(t, as(test.uid, test.groups...), func(s *Server) { s.cfg.Groups.Head = test.head })
 			for _, command := range everyCommand {
 				i := slices.IndexFunc(routes, func(r route) bool { return r.path == command.path })
 				allowed := test.want >= routes[i].permit
@@ -53,6 +61,17 @@ func TestARefusalNamesTheGroupToAskFor(t *testing.T) {
 	d = open(t, as(1000), func(s *Server) { s.cfg.Groups = Groups{} })
 	_, err = d.Status(ctx(t))
 	mustBe(t, err, Forbidden, "only root")
+	d = open(t, as(1000, 100), func(s *Server) { s.cfg.Groups.Head = "@viewers" })
+	_, err = d.ApproveRequest(ctx(t), request.Approve{Request: 1})
+	mustBe(t, err, Forbidden, "may not decide", "IT head's seat", "members of the group viewers")
+	d = open(t, as(1000, 100), func(s *Server) { s.cfg.Groups.Head = "dirigente.it" })
+	_, err = d.AddGrants(ctx(t), policy.AddGrants{})
+	mustBe(t, err, Forbidden, "may not decide", "the user dirigente.it")
+	grant := town.Grant{Office: "tributi", Rule: "www.example.net", Request: &town.Request{Protocol: "5/2026", Reason: "x"}}
+	_, err = d.ApplyTown(ctx(t), TownChange{KeepUnlisted: true, Document: &town.Document{
+		Offices: map[town.ID]town.Office{"tributi": {Name: "Ufficio Tributi"}}, Grants: []town.Grant{grant},
+	}}, nil)
+	mustBe(t, err, Forbidden, "may not decide")
 }
 
 func TestAPeerWithNoRightsLearnsNotEvenWhatCommandsThereAre(t *testing.T) {
@@ -71,7 +90,7 @@ func TestTheKernelSaysWhoConnected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st.You.UID != uint32(os.Getuid()) || st.You.Name != me.Username || st.You.Permit != "change" {
+	if st.You.UID != uint32(os.Getuid()) || st.You.Name != me.Username || st.You.Permit != "decide" {
 		t.Errorf("%+v", st.You)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usciere/policy"
+	"usciere/policy/request"
 )
 
 // call is one command on its way to its reply.
@@ -15,6 +16,7 @@ type call struct {
 	*Server
 	w     http.ResponseWriter
 	r     *http.Request
+	peer  *peer
 	who   policy.Actor
 	mine  permit
 	rules *policy.Snapshot
@@ -58,10 +60,18 @@ var routes = []route{
 	{"GET", "/v1/service/list", read, listServices},
 	{"GET", "/v1/service/show", read, showService},
 
-	{"POST", "/v1/grant/add", change, apply[policy.AddGrants]},
+	{"POST", "/v1/grant/add", decide, apply[policy.AddGrants]},
 	{"POST", "/v1/grant/revoke", change, apply[policy.RevokeGrants]},
 	{"GET", "/v1/grant/list", read, listGrants},
 	{"GET", "/v1/grant/show", read, showGrant},
+
+	{"POST", "/v1/request/submit", change, apply[request.Submit]},
+	{"POST", "/v1/request/endorse", change, apply[request.Endorse]},
+	{"POST", "/v1/request/approve", decide, apply[request.Approve]},
+	{"POST", "/v1/request/deny", decide, apply[request.Deny]},
+	{"POST", "/v1/request/withdraw", change, apply[request.Withdraw]},
+	{"GET", "/v1/request/list", read, listRequests},
+	{"GET", "/v1/request/show", read, showRequest},
 
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
@@ -147,7 +157,7 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request, p *peer) (any, 
 		if p.permit < row.permit {
 			return nil, s.refusal(p, row.permit)
 		}
-		return row.serve(&call{Server: s, w: w, r: r, who: p.actor, mine: p.permit, rules: s.cfg.Rules.Snapshot(), now: s.cfg.Now()})
+		return row.serve(&call{Server: s, w: w, r: r, peer: p, who: p.actor, mine: p.permit, rules: s.cfg.Rules.Snapshot(), now: s.cfg.Now()})
 	}
 	if found {
 		return nil, &policy.Error{Code: badMethod, Message: r.Method + " is not how this command is given", Hint: "what shows is a GET, what changes a POST"}

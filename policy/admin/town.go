@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"usciere/policy"
@@ -84,6 +85,9 @@ func applyTown(c *call) (any, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if c.mine < decide && !asked.DryRun && slices.ContainsFunc(plan.Changes, func(c policy.Change) bool { return c.Kind() == policy.AddGrants{}.Kind() }) {
+		return nil, c.refusal(c.peer, decide)
 	}
 	base := plan.Version
 	if asked.BaseVersion != 0 {

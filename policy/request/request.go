@@ -8,7 +8,6 @@
 package request
 
 import (
-	"fmt"
 	"time"
 
 	"usciere/policy"
@@ -104,52 +103,3 @@ func reasons(text, missing, hint string) error {
 }
 
 const maxReason = 4000 // octets
-
-// already says of what an office asks for whether it has it by another request than those left out of account.
-func already(e *policy.Edit, q *policy.Request, a *Asked, except policy.RequestID) (string, error) {
-	c, ok := e.Employee(q.Office)
-	if !ok {
-		return "", nil
-	}
-	if a.Service != nil {
-		return alreadyService(e, q.Office, a.Service.ID, except)
-	}
-	t := policy.TypeA
-	if a.Channel == policy.Mail {
-		t = policy.TypeMX
-	}
-	v := e.Decide(&c, []byte(a.Rule.Name), t, e.Now())
-	if v.Reason != policy.Granted || a.Rule.Kind != policy.Exact && !Within(a.Rule, v.Rule([]byte(a.Rule.Name))) {
-		return "", nil
-	}
-	g, err := e.Records().Grant(v.Grant)
-	if err != nil || g.Request == except {
-		return "", err
-	}
-	return has(e, a.Text, g)
-}
-
-func alreadyService(e *policy.Edit, office, service string, except policy.RequestID) (text string, err error) {
-	failed := e.Records().EachGrantOf(policy.Subject{Office: office}, func(g *policy.Grant) bool {
-		if g.Service == service && g.Request != except && (g.Until == "" || e.Now().Before(g.Until.End(e.Town().Zone))) {
-			text, err = has(e, service, g)
-		}
-		return text == "" && err == nil
-	})
-	if failed != nil {
-		return "", failed
-	}
-	return text, err
-}
-
-func has(e *policy.Edit, what string, g *policy.Grant) (string, error) {
-	q, err := e.Records().Request(g.Request)
-	if err != nil {
-		return "", err
-	}
-	until := ""
-	if g.Until != "" {
-		until = " until " + string(g.Until)
-	}
-	return fmt.Sprintf("%s: %s already has it%s by %s (%s), request %s", what, g.Subject, until, g.ID, g.Opens(), q.Label()), nil
-}

@@ -59,7 +59,7 @@ func (c Submit) Apply(e *policy.Edit) (policy.Made, error) {
 		step(e, q, policy.Submitted, "")
 	}
 	for i := range asked {
-		note, err := already(e, q, &asked[i], q.Renews)
+		note, err := Already(e.Snapshot, e.Records(), e.Now(), q.Office, &asked[i], q.Renews)
 		if err != nil {
 			return policy.Made{}, err
 		}

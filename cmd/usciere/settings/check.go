@@ -98,6 +98,7 @@ func (r *report) paths(s Settings) {
 	}
 	r.line("admin.group", s.Admin.Group, 64)
 	r.line("admin.viewers", s.Admin.Viewers, 64)
+	r.line("admin.head", s.Admin.Head, 64)
 }
 
 func (r *report) path(key, path string) {

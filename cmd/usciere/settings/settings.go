@@ -58,6 +58,7 @@ type Admin struct {
 	Socket  string `yaml:"socket" doc:"Path of the Unix socket, at most 107 octets." def:"admin.sock in the state folder"`
 	Group   string `yaml:"group" doc:"Group whose members may change rules, beside root; empty: root only."`
 	Viewers string `yaml:"viewers" doc:"Group whose members may only read; empty: nobody."`
+	Head    string `yaml:"head" doc:"Who holds the IT head's seat, and alone may approve or deny requests and allow names: a user, or @ and a group; empty: whoever may change rules." example:"\"@it-head\""`
 }
 
 // Upstream is the group of servers behind the cache.
