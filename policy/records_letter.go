@@ -87,7 +87,11 @@ type LetterContent struct {
 	Decision   string    `json:"decision,omitempty"` // the reasons of a denial or a revocation
 	Token      string    `json:"-"`                  // of the one-time link of a form; it is only in the letter as issued
 	Renews     string    `json:"renews,omitempty"`   // label of the request that this one took the place of
-	Ends       Moment    `json:"ends,omitempty"`     // of a reminder: when the grants end
+	Ends       Moment    `json:"ends,omitempty"`     // of a reminder: when the grants end; of a revocation: when they ended
+	Days       int       `json:"days,omitempty"`     // of a reminder: how many days before the end it was due
+	From       Moment    `json:"from,omitempty"`     // of a form: asked for, as Until
+	Until      Moment    `json:"until,omitempty"`
+	LinkEnds   Moment    `json:"link_ends,omitempty"` // of a form: until when its link can be used
 }
 
 // Opening is what one grant opens, and for how long.

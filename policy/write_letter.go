@@ -85,7 +85,7 @@ func (e *Edit) revocationNotices(ended []*Grant, reason string, urgent bool) (le
 			return nil, err
 		}
 		content := e.ContentOf(q, together)
-		content.Decision, content.Left = reason, nil
+		content.Decision, content.Left, content.Ends = reason, nil, e.Today()
 		l, err := e.WriteLetter(Letter{Kind: RevocationNotice, Office: first.Office, Content: content, Urgent: urgent}, q)
 		if err != nil {
 			return nil, err
