@@ -36,6 +36,7 @@ func (d *daemon) reload() {
 	}
 	setLevel(d.level, next.Log.Level)
 	d.resolver.Use(setup)
+	d.pages.use(next, setup.Portal)
 	d.lists.Use(sources)
 	d.inForce.Store(&inForce{next, fresh})
 	time.AfterFunc(old.settings.Upstream.Timeout+time.Second, old.groups.close) // nothing asks them any more by then

@@ -31,7 +31,7 @@ func rootCommand() *cobra.Command {
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
 		allowCommand(), grantCommand(), explainCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
-		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), backupCommand(), versionCommand(),
+		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), caCommand(), backupCommand(), versionCommand(),
 	)
 	markFailures(root)
 	return root

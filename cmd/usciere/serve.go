@@ -135,6 +135,7 @@ type daemon struct {
 	cache    *answercache.Cache
 	socket   *net.UnixListener
 	admin    *admin.Server
+	pages    *portalPages
 	stop     context.CancelFunc // ends questions under way
 }
 
@@ -166,6 +167,9 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 		Guest: func(client netip.Addr) bool { return !d.rules.Snapshot().Inside(client) },
 	})
 	if err != nil {
+		return nil, err
+	}
+	if d.pages, err = bindPages(s, o.demo, d.dns.Addrs()); err != nil {
 		return nil, err
 	}
 	if o.demo && len(s.Upstream.Servers) == 0 {
@@ -204,6 +208,9 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	d.loadCache(s.Cache.Persist)
 	d.resolver = resolver.New(d.rules, d.cache, time.Now)
 	d.resolver.Use(setup)
+	if err := d.openPages(s, setup.Portal); err != nil {
+		return nil, err
+	}
 	return d, d.openAdmin(socket, s.Admin)
 }
 
@@ -216,6 +223,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 			d.log.Error("the admin socket failed", "error", err)
 		}
 	}()
+	d.pages.serve(d.log)
 	go debug.FreeOSMemory() // reading a million rules leaves behind as much as they take
 	d.noteHead()
 	d.warn()
@@ -251,6 +259,9 @@ func (d *daemon) drain(served <-chan error) error {
 	if err := d.admin.Shutdown(ctx); err != nil {
 		d.log.Warn("stopped with a command under way", "error", err)
 	}
+	if err := d.pages.shutdown(ctx); err != nil {
+		d.log.Warn("stopped with a page under way", "error", err)
+	}
 	if err := d.dns.Shutdown(ctx); err != nil {
 		d.log.Warn("stopped with questions under way", "error", err)
 	}
@@ -270,6 +281,7 @@ func (d *daemon) close() {
 	if d.admin != nil {
 		_ = d.admin.Close()
 	}
+	d.pages.close()
 	if d.socket != nil {
 		_ = d.socket.Close() // closed already if it was served
 	}

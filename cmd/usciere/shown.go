@@ -29,6 +29,7 @@ func (d *daemon) describe() admin.Daemon {
 	for _, a := range d.dns.Addrs() {
 		out.Listen = append(out.Listen, a.String())
 	}
+	out.Page = d.pages.addresses()
 	out.Problems = d.problems()
 	return out
 }
@@ -52,7 +53,7 @@ func (d *daemon) problems() []string {
 			out = append(out, "security list "+l.Problem)
 		}
 	}
-	return out
+	return append(out, d.pages.problems()...)
 }
 
 // shown is the query path as the socket shows it.
