@@ -16,7 +16,7 @@ var english = texts{
 	shortNothing:  "There is nothing here.",
 	shortNotAsked: "This site is not among those the office has asked for (Article 7).",
 
-	Asked: "Address asked for", WhatNow: "What to do now",
+	Asked: "Address", WhatNow: "What to do now",
 	notAsked:    "This site is not among those your office ({office}) has asked for: Article 7 of the regulation opens only addresses that were asked for.",
 	noOffice:    "This workstation is not assigned to an office yet, and access to the Internet is given to offices (Article 7 of the regulation).",
 	ofTown:      "This address belongs to the town’s own network, but no site answers under this name.",

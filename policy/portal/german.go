@@ -16,7 +16,7 @@ var german = texts{
 	shortNothing:  "Hier ist nichts.",
 	shortNotAsked: "Diese Seite gehört nicht zu denen, die das Amt beantragt hat (Art. 7).",
 
-	Asked: "Angefragte Adresse", WhatNow: "Was jetzt zu tun ist",
+	Asked: "Adresse", WhatNow: "Was jetzt zu tun ist",
 	notAsked:    "Diese Seite gehört nicht zu denen, die Ihr Amt ({office}) beantragt hat: Art. 7 der Ordnung erlaubt nur beantragte Adressen.",
 	noOffice:    "Dieser Arbeitsplatz ist noch keinem Amt zugeordnet, und der Internetzugang wird Ämtern erteilt (Art. 7 der Ordnung).",
 	ofTown:      "Diese Adresse gehört zum Netz der Gemeinde, aber unter diesem Namen antwortet keine Seite.",
@@ -58,7 +58,7 @@ var german = texts{
 	FormMore: "Weitere Adressen", FormMoreHint: "Eine je Zeile; leer lassen, wenn keine gebraucht werden.",
 	FormUntil: "Bis", FormUntilHint: "Letzter Tag, an dem sie gebraucht wird; leer lassen, wenn unbefristet.",
 	FormSend: "Antrag vorbereiten", FormAfter: "Der Antrag gilt erst mit der Unterschrift der Leitung.",
-	FormErrors: "Zu ergänzen oder zu berichtigen", FormRequired: "(erforderlich)",
+	FormErrors: "Zu ergänzen oder zu berichtigen", FormRequired: "(Pflichtfeld)",
 	errName: "„{text}“ ist keine Adresse einer Seite: bitte wie in der Adresszeile des Browsers schreiben, etwa www.beispiel.it.", errNameMissing: "Schreiben Sie die Adresse der Seite, die gebraucht wird (Art. 7).",
 	errReason: "Schreiben Sie die Gründe des Antrags, ausführlich (Art. 5 und 7).", errReasonLong: "Die Begründung ist zu lang: höchstens 4000 Zeichen.",
 	errMore: "„{text}“ ist keine Adresse einer Seite: bitte eine Adresse je Zeile, wie in der Adresszeile des Browsers.", errUntil: "„{text}“ ist kein Datum: bitte wie 2027-06-30 schreiben.",

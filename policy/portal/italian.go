@@ -16,7 +16,7 @@ var italian = texts{
 	shortNothing:  "Qui non c'è nulla.",
 	shortNotAsked: "Questo sito non è tra quelli richiesti dall'ufficio (art. 7).",
 
-	Asked: "Indirizzo richiesto", WhatNow: "Che cosa fare ora",
+	Asked: "Indirizzo", WhatNow: "Che cosa fare ora",
 	notAsked:    "Questo sito non è tra quelli richiesti dal tuo ufficio ({office}): l’art. 7 del regolamento consente l’accesso ai soli indirizzi richiesti.",
 	noOffice:    "Questa postazione non risulta ancora assegnata a un ufficio, e gli accessi a Internet sono consentiti per ufficio (art. 7 del regolamento).",
 	ofTown:      "Questo indirizzo appartiene alla rete interna del Comune, ma a questo nome non risponde alcun sito.",
@@ -58,7 +58,7 @@ var italian = texts{
 	FormMore: "Altri indirizzi", FormMoreHint: "Uno per riga; lascia vuoto se non servono.",
 	FormUntil: "Fino al", FormUntilHint: "Ultimo giorno in cui serve; lascia vuoto se non ha scadenza.",
 	FormSend: "Prepara la richiesta", FormAfter: "La richiesta vale solo dopo la firma del responsabile.",
-	FormErrors: "Da completare o correggere", FormRequired: "(obbligatorio)",
+	FormErrors: "Da completare o correggere", FormRequired: "(campo obbligatorio)",
 	errName: "«{text}» non è l’indirizzo di un sito: scrivilo come nella barra del browser, per esempio www.esempio.it.", errNameMissing: "Scrivi l’indirizzo del sito che serve (art. 7).",
 	errReason: "Scrivi i motivi della richiesta, per esteso (artt. 5 e 7).", errReasonLong: "I motivi sono troppo lunghi: al massimo 4000 caratteri.",
 	errMore: "«{text}» non è l’indirizzo di un sito: scrivi un indirizzo per riga, come nella barra del browser.", errUntil: "«{text}» non è una data: scrivila come 2027-06-30.",

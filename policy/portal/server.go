@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,18 +12,25 @@ import (
 	"time"
 )
 
-// What a request may take. A page is one request of some hundred octets on a local network.
 const (
-	headerTime = 5 * time.Second
-	wholeTime  = 10 * time.Second
-	maxHeader  = 16 << 10 // octets
-	maxForm    = 16 << 10 // octets of a form that is sent
+	maxHeader = 16 << 10 // octets of a request's header
+	maxForm   = 16 << 10 // octets of a form that is sent
 )
 
-// Limits bound the connections at once. Zero values stand for the defaults.
+// Limits bound the connections at once, and how long each may take. Zero values stand for the defaults, which have room: a
+// page is one request of some hundred octets on a local network.
 type Limits struct {
-	Connections int // in all: 512
-	PerClient   int // of one address: 32; a page of the web opens many at a time
+	Connections int           // in all: 512
+	PerClient   int           // of one address: 32; a page of the web opens many at a time
+	Header      time.Duration // until the header has come: 5 s
+	Whole       time.Duration // until all has come, and again until all has gone: 10 s
+}
+
+func (l Limits) orDefault() Limits {
+	return Limits{
+		Connections: cmp.Or(l.Connections, 512), PerClient: cmp.Or(l.PerClient, 32),
+		Header: cmp.Or(l.Header, 5*time.Second), Whole: cmp.Or(l.Whole, 10*time.Second),
+	}
 }
 
 // Server serves a portal on listeners.
@@ -34,19 +42,14 @@ type Server struct {
 
 // NewServer makes a server. The certificates are for listeners of HTTPS; nil: there are none.
 func NewServer(p *Portal, certificates func(*tls.ClientHelloInfo) (*tls.Certificate, error), l Limits) *Server {
-	if l.Connections == 0 {
-		l.Connections = 512
-	}
-	if l.PerClient == 0 {
-		l.PerClient = 32
-	}
+	l = l.orDefault()
 	s := &Server{door: newDoor(p, l)}
 	s.tls = &tls.Config{GetCertificate: certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, SessionTicketsDisabled: true}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
 		Handler:           p,
-		ReadHeaderTimeout: headerTime, ReadTimeout: wholeTime, WriteTimeout: wholeTime, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: l.Header, ReadTimeout: l.Whole, WriteTimeout: l.Whole, MaxHeaderBytes: maxHeader,
 		Protocols: &protocols,
 		ErrorLog:  log.New(io.Discard, "", 0), // it tells who asked
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
