@@ -43,6 +43,7 @@ const own = "usciere.internal"
 type place struct {
 	testing.TB
 	live    *policy.Live
+	store   *store.Store
 	portal  *Portal
 	server  *Server
 	addr    string
@@ -84,6 +85,7 @@ func open(t testing.TB, limits ...Limits) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.store = st
 	t.Cleanup(func() { _ = st.Close() })
 	town := policy.Town{Site: []netip.Prefix{netip.MustParsePrefix("127.10.0.0/16")}, Zone: rome}
 	if p.live, err = policy.Open(st, town, p.clock); err != nil {
@@ -270,4 +272,3 @@ func (p *place) dial(from string) net.Conn {
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
 	return conn
 }
-
