@@ -37,6 +37,7 @@ type GrantsAdded struct {
 
 const maxNames = 10_000 // of one change
 
+// Apply makes the change; its body is a GrantsAdded.
 func (c AddGrants) Apply(e *Edit) (Made, error) {
 	wanted, notes, err := e.Wanted(&c)
 	if err != nil {
@@ -321,7 +322,7 @@ type RevokeGrants struct {
 	Based
 	Grants []GrantID `json:"grants"`
 	Reason string    `json:"reason,omitempty"`
-	Notice bool      `json:"notice,omitempty"` // write the offices whose grants end a notice; it needs the reasons
+	Notice bool      `json:"notice,omitempty"` // write the offices whose grants end a notice, which needs the reasons; of other grants there is none
 	Urgent bool      `json:"urgent,omitempty"` // a copy of it to the seat's own mailbox (R13)
 }
 
@@ -334,6 +335,7 @@ type GrantsRevoked struct {
 	Letters []*Letter `json:"letters,omitempty"`
 }
 
+// Apply makes the change; its body is a GrantsRevoked.
 func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 	if len(c.Grants) == 0 || len(c.Grants) > maxNames {
 		return Made{}, invalid("name 1 to 10000 of them: g-17", "%d grants are to be revoked", len(c.Grants))
@@ -341,9 +343,6 @@ func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 	reason := strings.TrimSpace(c.Reason)
 	if err := CheckText("the reason", reason, 4000); err != nil {
 		return Made{}, err
-	}
-	if c.Notice && reason == "" {
-		return Made{}, invalid("give --reason; or --no-notice, to correct what was entered wrong", "a notice of revocation gives the office its reasons (Art. 7)")
 	}
 	var out GrantsRevoked
 	var office string
@@ -358,6 +357,9 @@ func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 		}
 		if g.Revoked != nil {
 			return Made{}, conflict("", "grant %s was revoked on %s", id, DayOf(g.Revoked.At, e.town.Zone))
+		}
+		if c.Notice && reason == "" && g.Office != "" {
+			return Made{}, invalid("give --reason; or --no-notice, to correct what was entered wrong", "a notice of revocation gives the office its reasons (Art. 7)")
 		}
 		ended, err := e.Revoke(g, reason)
 		if err != nil {

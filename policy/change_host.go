@@ -18,6 +18,7 @@ type AddHost struct {
 // Kind names the change in the journal.
 func (AddHost) Kind() string { return "host.add" }
 
+// Apply makes the change; its body is a *Host.
 func (c AddHost) Apply(e *Edit) (Made, error) {
 	if err := e.checkHostAddr(c.Addr); err != nil {
 		return Made{}, err
@@ -95,6 +96,7 @@ type RemoveHost struct {
 // Kind names the change in the journal.
 func (RemoveHost) Kind() string { return "host.remove" }
 
+// Apply makes the change; its body is a *Host, as it was.
 func (c RemoveHost) Apply(e *Edit) (Made, error) {
 	old, ok := e.Host(c.Addr)
 	if !ok {

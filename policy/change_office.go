@@ -19,6 +19,7 @@ type AddOffice struct {
 // Kind names the change in the journal.
 func (AddOffice) Kind() string { return "office.add" }
 
+// Apply makes the change; its body is an *Office.
 func (c AddOffice) Apply(e *Edit) (Made, error) {
 	if err := CheckID("an office", c.ID); err != nil {
 		return Made{}, err
@@ -98,6 +99,7 @@ type ChangeOffice struct {
 // Kind names the change in the journal.
 func (ChangeOffice) Kind() string { return "office.change" }
 
+// Apply makes the change; its body is an *Office.
 func (c ChangeOffice) Apply(e *Edit) (Made, error) {
 	old, err := e.officeOf(c.ID)
 	if err != nil {
@@ -143,6 +145,7 @@ type OfficeRemoved struct {
 	Hosts  []netip.Addr `json:"hosts,omitempty"`
 }
 
+// Apply makes the change; its body is an OfficeRemoved.
 func (c RemoveOffice) Apply(e *Edit) (Made, error) {
 	old, err := e.officeOf(c.ID)
 	if err != nil {
@@ -210,6 +213,7 @@ type AddNetwork struct {
 // Kind names the change in the journal.
 func (AddNetwork) Kind() string { return "network.add" }
 
+// Apply makes the change; its body is an *Office.
 func (c AddNetwork) Apply(e *Edit) (Made, error) {
 	old, err := e.officeOf(c.Office)
 	if err != nil {
@@ -238,6 +242,7 @@ type RemoveNetwork struct {
 // Kind names the change in the journal.
 func (RemoveNetwork) Kind() string { return "network.remove" }
 
+// Apply makes the change; its body is an *Office.
 func (c RemoveNetwork) Apply(e *Edit) (Made, error) {
 	old, err := e.officeOf(c.Office)
 	if err != nil {

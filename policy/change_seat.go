@@ -27,6 +27,7 @@ type Seated struct {
 	Hosts []*Host `json:"hosts,omitempty"`
 }
 
+// Apply makes the change; its body is a Seated.
 func (c AddSeat) Apply(e *Edit) (Made, error) {
 	if err := CheckID("a seat", c.ID); err != nil {
 		return Made{}, err
@@ -83,6 +84,7 @@ type AssignSeat struct {
 // Kind names the change in the journal.
 func (AssignSeat) Kind() string { return "seat.assign" }
 
+// Apply makes the change; its body is a Seated.
 func (c AssignSeat) Apply(e *Edit) (Made, error) {
 	old, err := e.seatOf(c.Seat)
 	if err != nil {
@@ -161,6 +163,7 @@ type RemoveSeat struct {
 // Kind names the change in the journal.
 func (RemoveSeat) Kind() string { return "seat.remove" }
 
+// Apply makes the change; its body is a *Seat, as it was.
 func (c RemoveSeat) Apply(e *Edit) (Made, error) {
 	old, err := e.seatOf(c.Seat)
 	if err != nil {

@@ -22,6 +22,7 @@ func (AddService) Kind() string { return "service.add" }
 
 const maxServiceRules = 10_000
 
+// Apply makes the change; its body is a *Service.
 func (c AddService) Apply(e *Edit) (Made, error) {
 	if err := CheckID("a service", c.ID); err != nil {
 		return Made{}, err
@@ -117,6 +118,7 @@ type RemoveService struct {
 // Kind names the change in the journal.
 func (RemoveService) Kind() string { return "service.remove" }
 
+// Apply makes the change; its body is a *Service, as it was.
 func (c RemoveService) Apply(e *Edit) (Made, error) {
 	sv, err := e.serviceOf(c.ID)
 	if err != nil {

@@ -23,6 +23,7 @@ type SetSeat struct {
 // Kind names the change in the journal.
 func (SetSeat) Kind() string { return "seat.set" }
 
+// Apply makes the change; its body is a Seated.
 func (c SetSeat) Apply(e *Edit) (Made, error) {
 	if err := CheckID("a seat", c.ID); err != nil {
 		return Made{}, err
@@ -128,6 +129,7 @@ type SetHost struct {
 // Kind names the change in the journal.
 func (SetHost) Kind() string { return "host.set" }
 
+// Apply makes the change; its body is a *Host.
 func (c SetHost) Apply(e *Edit) (Made, error) {
 	if err := e.checkHostAddr(c.Addr); err != nil {
 		return Made{}, err

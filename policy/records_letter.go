@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +54,18 @@ const (
 	Issued           LetterState = "issued"            // final; to be sent, or printed where no mail can be sent
 	Sent             LetterState = "sent"              // the mail server took it
 )
+
+// LetterStates are all states, in order.
+var LetterStates = []LetterState{AwaitingProtocol, Issued, Sent}
+
+// UnmarshalText reads a state; the empty text is none.
+func (s *LetterState) UnmarshalText(text []byte) error {
+	if state := LetterState(text); state == "" || slices.Contains(LetterStates, state) {
+		*s = state
+		return nil
+	}
+	return invalid("the states are awaiting-protocol, issued and sent", "%q is no state of a letter", shorten(string(text)))
+}
 
 // Letter is a notice or form for an office. What it says is frozen when it is written; how it looks, when it is issued.
 type Letter struct {

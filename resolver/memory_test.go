@@ -99,6 +99,8 @@ func (s *state) Next(t policy.Table) (uint64, error) {
 
 func (s *state) Version() uint64 { return s.version }
 
+func (s *state) Head() string { return "" }
+
 func (s *state) Journal(policy.Entry) error {
 	s.version++
 	return nil

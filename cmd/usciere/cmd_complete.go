@@ -86,6 +86,17 @@ var grants = completing(func(ctx context.Context, c *admin.Client) (out []cobra.
 	return out, nil
 })
 
+var requests = completing(func(ctx context.Context, c *admin.Client) (out []cobra.Completion, err error) {
+	list, err := c.Requests(ctx, admin.RequestFilter{Limit: admin.MaxRequests})
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range list.Requests {
+		out = append(out, cobra.CompletionWithDesc(q.ID.String(), printable(q.Office+" "+string(q.State)+" "+q.Protocol)))
+	}
+	return out, nil
+})
+
 // fixed completes one of a few words.
 func fixed[T ~string](words []T) cobra.CompletionFunc {
 	out := make([]cobra.Completion, len(words))

@@ -42,6 +42,7 @@ func statusCommand() *cobra.Command {
 			s.detail("asked", fmt.Sprintf("%d allowed, %d sinkholed, %d local, %d refused, %d malformed, %d dropped",
 				n.Allowed, n.Sinkholed, n.Local, n.Refused, n.Malformed, n.Dropped))
 			s.detail("failed", fmt.Sprintf("%d without an answer upstream, %d shed under load", n.Failures, n.Shed))
+			s.detail("letters", st.Letters.String())
 			s.detail("you", fmt.Sprintf("%s (uid %d), may %s", st.You.Name, st.You.UID, st.You.Permit))
 			for _, p := range d.Problems {
 				s.detail("problem", p)

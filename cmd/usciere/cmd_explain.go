@@ -73,6 +73,13 @@ func (s screen) explanation(e *admin.Explanation, dated bool) {
 	} else {
 		s.basis(e)
 	}
+	for _, a := range e.Asked {
+		label := a.Letter
+		if a.State.Open() {
+			label += ", which waits: usciere request show " + a.Request.String()
+		}
+		s.detail("asked", fmt.Sprintf("%s: %s, request %s", a.Request, a.State, label))
+	}
 	for _, n := range e.Nearby {
 		what := n.Rule
 		if n.Service != "" {

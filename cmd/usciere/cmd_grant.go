@@ -47,6 +47,9 @@ func allowCommand() *cobra.Command {
 				start = "from " + string(change.From)
 			}
 			s.line("in force", fmt.Sprintf("%s; workstations may keep an old answer for up to %d s", start, int(keepOld.Seconds())))
+			if made.Letter != nil {
+				s.notice(made.Letter)
+			}
 		})
 	})
 	f := c.Flags()
@@ -61,6 +64,7 @@ func allowCommand() *cobra.Command {
 	textFlag(c, &change.Channel, "channel", "`CHANNEL`: web or mail (web, or the service's own)")
 	f.StringSliceVar(&types, "types", nil, "record `TYPES` it opens, with commas (all of the channel)")
 	textFlag(c, &change.Schedule, "schedule", "weekly `TIMETABLE`: \"mon-fri 08:00-14:00; tue,thu 14:30-17:30\"")
+	f.BoolVar(&change.Notice, "notice", false, "write the office a notice of the decision")
 	complete(c, "seat", seats)
 	complete(c, "channel", channels)
 	return c
@@ -173,15 +177,19 @@ func grantShow() *cobra.Command {
 
 func grantRevoke() *cobra.Command {
 	var change policy.RevokeGrants
+	var noNotice bool
 	c := online(&cobra.Command{
-		Use:               "revoke ID…",
-		Short:             "End grants at once",
+		Use:   "revoke ID…",
+		Short: "End grants at once, with a notice to the office",
+		Long: "End grants at once. An office whose grants end is written a notice with the reasons, which waits for its number in\n" +
+			"the protocol register; grants of roles and of everyone need none.",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: grants,
 	}, func(s *session, args []string) (err error) {
 		if change.Grants, err = parseAll(args, policy.ParseGrantID); err != nil {
 			return err
 		}
+		change.Notice = !noNotice
 		made, err := s.RevokeGrants(s.ctx, change)
 		if err != nil {
 			return err
@@ -191,9 +199,14 @@ func grantRevoke() *cobra.Command {
 				s.line("revoked", g.ID.String(), g.Subject.String(), string(g.Channel), g.Opens())
 			}
 			s.line("in force", "from the next query; workstations may keep what they were told for up to cache.client_ttl, 5 minutes by default")
+			for _, l := range made.Letters {
+				s.notice(l)
+			}
 		})
 	})
-	c.Flags().StringVar(&change.Reason, "reason", "", "why")
+	c.Flags().StringVar(&change.Reason, "reason", "", "why, as the office will read it")
+	c.Flags().BoolVar(&noNotice, "no-notice", false, "write no notice: to correct what was entered wrong")
+	c.Flags().BoolVar(&change.Urgent, "urgent", false, "a copy of the notice to the mailbox of the seat that signed the request")
 	basedFlag(c, &change.Based)
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usciere/policy"
+	"usciere/policy/admin"
 )
 
 func seatCommand() *cobra.Command {
@@ -73,7 +74,11 @@ func seatAssign() *cobra.Command {
 		return s.show(made, func() {
 			s.line("seat", made.Seat.ID+": "+succession(made))
 			if office, err := s.Office(s.ctx, made.Seat.Office); err == nil {
-				s.line("unchanged", counted(office.Grants, "grant")+" of "+made.Seat.Office)
+				unchanged := counted(office.Grants, "grant") + " of " + made.Seat.Office
+				if open, err := s.Requests(s.ctx, admin.RequestFilter{Office: made.Seat.Office, Open: true}); err == nil && len(open.Requests) > 0 {
+					unchanged += ", " + counted(len(open.Requests), "open request")
+				}
+				s.line("unchanged", unchanged)
 			}
 		})
 	})

@@ -39,6 +39,10 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(out, "security  %s  ok\n", lists)
+			if _, err := mailServerOf(s); err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "mail      %s  ok\n", orDefault(s.Mail.Server, "(none: letters are printed)"))
 			folder, err := s.StateFolder()
 			if err != nil {
 				return err

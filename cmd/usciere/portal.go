@@ -35,7 +35,7 @@ type portalPages struct {
 
 // bindPages opens the sockets of the pages. An address of the settings that cannot be had is an error; one that is only the
 // default is a problem of the status.
-func bindPages(s settings.Settings, demo bool, dns []netip.AddrPort) (_ *portalPages, err error) {
+func bindPages(s *settings.Settings, demo bool, dns []netip.AddrPort) (_ *portalPages, err error) {
 	if !s.Portal.Enabled {
 		return nil, nil
 	}
@@ -58,10 +58,13 @@ func bindPages(s settings.Settings, demo bool, dns []netip.AddrPort) (_ *portalP
 	if len(s.Portal.Listen) > 0 {
 		return p, nil
 	}
-	for _, addr := range pageAddresses(s, dns) {
+	for _, addr := range pageAddresses(*s, dns) {
 		err := p.bind(&p.plain, net.JoinHostPort(addr.String(), "80"))
 		if err != nil && demo {
-			err = p.bind(&p.plain, net.JoinHostPort(addr.String(), strconv.Itoa(demoPagePort)))
+			instead := net.JoinHostPort(addr.String(), strconv.Itoa(demoPagePort))
+			if err = p.bind(&p.plain, instead); err == nil {
+				s.Portal.Listen = []string{instead} // letters name the port
+			}
 		}
 		if err != nil {
 			p.unbound = append(p.unbound, fmt.Sprintf("the page is not served there, and nobody is told why a name is not granted: %s", err))
@@ -165,7 +168,7 @@ func (d *daemon) openPages(s settings.Settings, own policy.Name) error {
 	p.portal = portal.New(portal.Config{
 		Rules: d.rules, Explain: shown{d}.Explain, Now: time.Now, Log: d.log,
 		WriteForm: func(e *policy.Edit, q *policy.Request, token string) (*policy.Letter, error) {
-			return letter.WriteForm(e, q, token, d.formStyle())
+			return letter.WriteForm(e, q, token, styleOf(d.inForce.Load().settings))
 		},
 		PrintForm: func(l *policy.Letter) (policy.Paper, error) { return letter.Render(l, "") },
 	})
@@ -184,20 +187,17 @@ func (d *daemon) openPages(s settings.Settings, own policy.Name) error {
 	return nil
 }
 
-// formStyle is how the letters of the request form look.
-func (d *daemon) formStyle() letter.Style {
-	s := d.inForce.Load().settings
-	return letter.Style{Language: "it", Town: s.Town.Name, Portal: d.pages.url(s)}
-}
-
-// url is where offices ask: the portal's own name, with the port that it is served on.
-func (p *portalPages) url(s settings.Settings) string {
-	if p == nil || !s.Portal.Requests || len(p.plain) == 0 {
+// portalURL is where offices ask, for letters: the portal's own name, with the port of the first address that it is served on;
+// empty: on paper alone.
+func portalURL(s settings.Settings) string {
+	if !s.Portal.Enabled || !s.Portal.Requests {
 		return ""
 	}
 	host := s.Portal.Name
-	if at, ok := addrOf(p.plain[0]); ok && at.Port() != 80 {
-		host = net.JoinHostPort(host, strconv.Itoa(int(at.Port())))
+	if len(s.Portal.Listen) > 0 {
+		if _, port, err := net.SplitHostPort(s.Portal.Listen[0]); err == nil && port != "80" {
+			host = net.JoinHostPort(host, port)
+		}
 	}
 	return "http://" + host
 }
@@ -277,9 +277,4 @@ func (p *portalPages) addresses() (out []string) {
 		out = append(out, "https://"+strings.TrimSuffix(l.Addr().String(), ":443")+"/")
 	}
 	return out
-}
-
-func addrOf(l net.Listener) (netip.AddrPort, bool) {
-	at, err := netip.ParseAddrPort(l.Addr().String())
-	return at, err == nil
 }

@@ -22,6 +22,11 @@ func (d *daemon) reload() {
 		d.log.Error("the new settings were refused, the old ones stay", "error", err)
 		return
 	}
+	mailServer, err := mailServerOf(next)
+	if err != nil {
+		d.log.Error("the new settings were refused, the old ones stay", "error", err)
+		return
+	}
 	setup, fresh, err := d.build(next)
 	if err != nil {
 		d.log.Error("the new settings were refused, the old ones stay", "error", err)
@@ -39,6 +44,7 @@ func (d *daemon) reload() {
 	d.pages.use(next, setup.Portal)
 	d.lists.Use(sources)
 	d.inForce.Store(&inForce{next, fresh})
+	d.desk.post.Use(mailServer)
 	time.AfterFunc(old.settings.Upstream.Timeout+time.Second, old.groups.close) // nothing asks them any more by then
 	d.log.Info("settings read again", "changed", live)
 	d.warn()

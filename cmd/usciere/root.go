@@ -29,7 +29,8 @@ func rootCommand() *cobra.Command {
 		serveCommand(), checkCommand(), restoreCommand(),
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
-		allowCommand(), grantCommand(), explainCommand(),
+		requestCommand(), allowCommand(), grantCommand(), explainCommand(),
+		letterCommand(), outboxCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
 		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), caCommand(), backupCommand(), versionCommand(),
 	)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -136,6 +137,7 @@ type daemon struct {
 	socket   *net.UnixListener
 	admin    *admin.Server
 	pages    *portalPages
+	desk     *desk
 	stop     context.CancelFunc // ends questions under way
 }
 
@@ -169,7 +171,7 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.pages, err = bindPages(s, o.demo, d.dns.Addrs()); err != nil {
+	if d.pages, err = bindPages(&s, o.demo, d.dns.Addrs()); err != nil {
 		return nil, err
 	}
 	if o.demo && len(s.Upstream.Servers) == 0 {
@@ -180,6 +182,10 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	if err := d.openSecurity(ctx, s.Security); err != nil {
+		return nil, err
+	}
+	mailServer, err := mailServerOf(s)
+	if err != nil {
 		return nil, err
 	}
 	setup, groups, err := d.build(s)
@@ -198,6 +204,8 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 			return nil, err
 		}
 	}
+	d.desk = newDesk(d.rules, func() settings.Settings { return d.inForce.Load().settings }, time.Now, d.log)
+	d.desk.post.Use(mailServer)
 	d.cache = answercache.New(answercache.Config{
 		Entries: s.Cache.Entries, Bytes: int64(s.Cache.Memory),
 		MinTTL: seconds(s.Cache.MinTTL), MaxTTL: seconds(s.Cache.MaxTTL),
@@ -224,6 +232,11 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 		}
 	}()
 	d.pages.serve(d.log)
+	atDesk, home := context.WithCancel(context.Background())
+	var desk sync.WaitGroup
+	desk.Go(func() { d.desk.run(atDesk) })
+	defer desk.Wait()
+	defer home()
 	go debug.FreeOSMemory() // reading a million rules leaves behind as much as they take
 	d.noteHead()
 	d.warn()
@@ -235,6 +248,8 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 		case <-ctx.Done():
 			d.log.Info("stopping")
 			notify(sd.SdNotifyStopping)
+			home()
+			desk.Wait()
 			return d.drain(served)
 		case err := <-served:
 			return err

@@ -7,6 +7,7 @@ import (
 	"usciere/cmd/usciere/settings"
 	"usciere/policy"
 	"usciere/policy/admin"
+	"usciere/policy/letter"
 	"usciere/resolver/upstream"
 )
 
@@ -19,6 +20,7 @@ func (d *daemon) openAdmin(path string, groups settings.Admin) (err error) {
 		Rules: d.rules, Store: d.store, Resolver: shown{d},
 		Groups:  admin.Groups{Admin: groups.Group, Viewer: groups.Viewers, Head: groups.Head},
 		Version: Version, Started: d.started, Daemon: d.describe, Log: d.log,
+		Letters: func() letter.Style { return styleOf(d.inForce.Load().settings) },
 	})
 	return nil
 }
@@ -53,7 +55,26 @@ func (d *daemon) problems() []string {
 			out = append(out, "security list "+l.Problem)
 		}
 	}
-	return append(out, d.pages.problems()...)
+	return append(append(out, d.pages.problems()...), d.stuckLetters()...)
+}
+
+// stuckLetters are the problems of sending letters.
+func (d *daemon) stuckLetters() []string {
+	n, err := admin.CountLetters(d.rules, time.Now())
+	if err != nil {
+		return []string{"letters cannot be read: " + err.Error()}
+	}
+	var out []string
+	if n.Refused > 0 {
+		out = append(out, fmt.Sprintf("the mail server refused %s: see `usciere outbox`, and `usciere letter resend`", counted(n.Refused, "letter")))
+	}
+	if n.Failing > 0 {
+		out = append(out, fmt.Sprintf("%s could not be sent for an hour or longer: see `usciere outbox`", counted(n.Failing, "letter")))
+	}
+	if n.Outbox > 0 && d.inForce.Load().settings.Mail.Server == "" {
+		out = append(out, fmt.Sprintf("%s cannot be sent: no mail server is set (mail.server)", counted(n.Outbox, "letter")))
+	}
+	return out
 }
 
 // shown is the query path as the socket shows it.

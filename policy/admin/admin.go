@@ -18,6 +18,7 @@ import (
 
 	"usciere/policy"
 	"usciere/policy/journal"
+	"usciere/policy/letter"
 )
 
 // Config is what the socket shows and changes, and for whom.
@@ -28,9 +29,10 @@ type Config struct {
 	Groups   Groups
 	Version  string // of the program
 	Started  time.Time
-	Daemon   func() Daemon    // what the daemon says of itself; nil: nothing
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger     // nil: slog.Default
+	Daemon   func() Daemon       // what the daemon says of itself; nil: nothing
+	Letters  func() letter.Style // how letters look; nil: plain
+	Now      func() time.Time    // nil: time.Now
+	Log      *slog.Logger        // nil: slog.Default
 }
 
 // Groups are the names of the groups of users that may change the rules and that may only see them; empty: none. Root and
@@ -93,6 +95,9 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Daemon == nil {
 		cfg.Daemon = func() Daemon { return Daemon{} }
+	}
+	if cfg.Letters == nil {
+		cfg.Letters = func() letter.Style { return letter.Style{} }
 	}
 	s := &Server{cfg: cfg, owner: uint32(os.Getuid()), credentials: peerCredentials, gidOf: lookupGroup}
 	s.admission.held = map[uint32]int{}

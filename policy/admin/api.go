@@ -17,6 +17,7 @@ type Status struct {
 	Rules    policy.Counts `json:"rules"`
 	Journal  journal.Head  `json:"journal"` // its newest entry; the sequence number is the version of the rules
 	Counters Counters      `json:"counters"`
+	Letters  LetterCounts  `json:"letters"`
 	You      You           `json:"you"`
 }
 

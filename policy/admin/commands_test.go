@@ -10,6 +10,7 @@ import (
 
 	"usciere/policy"
 	"usciere/policy/journal"
+	"usciere/policy/letter"
 	"usciere/policy/request"
 	"usciere/policy/town"
 )
@@ -103,6 +104,15 @@ var everyCommand = []struct {
 	{"/v1/request/withdraw", func(ctx context.Context, c *Client) (any, error) {
 		return c.WithdrawRequest(ctx, request.Withdraw{Request: last(ctx, c) - 2, Reason: "letter 150/2026"})
 	}},
+	{"/v1/letter/list", func(ctx context.Context, c *Client) (any, error) {
+		return c.Letters(ctx, LetterFilter{Office: "tributi", State: policy.AwaitingProtocol, Limit: 1})
+	}},
+	{"/v1/letter/register", func(ctx context.Context, c *Client) (any, error) {
+		return c.RegisterLetter(ctx, letter.Register{Letter: 1, Protocol: "300/2026"})
+	}},
+	{"/v1/letter/resend", func(ctx context.Context, c *Client) (any, error) { return c.ResendLetter(ctx, 1) }},
+	{"/v1/letter/show", func(ctx context.Context, c *Client) (any, error) { return c.Letter(ctx, 1) }},
+	{"/v1/outbox", func(ctx context.Context, c *Client) (any, error) { return c.Outbox(ctx, 0) }},
 	{"/v1/town", func(ctx context.Context, c *Client) (any, error) { return c.Town(ctx) }},
 	{"/v1/town/apply", func(ctx context.Context, c *Client) (any, error) {
 		return c.ApplyTown(ctx, TownChange{KeepUnlisted: true, Document: new(town.Document)}, nil)

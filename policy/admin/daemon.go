@@ -11,10 +11,15 @@ func status(c *call) (any, error) {
 	if _, err := params(c.r); err != nil {
 		return nil, err
 	}
+	letters, err := CountLetters(c.cfg.Rules, c.now)
+	if err != nil {
+		return nil, err
+	}
 	return Status{
 		Version: c.cfg.Version, Started: c.cfg.Started, Uptime: int64(c.now.Sub(c.cfg.Started).Seconds()),
 		Daemon: c.cfg.Daemon(), Rules: c.rules.Counts(), Journal: c.cfg.Store.Head(), Counters: c.cfg.Resolver.Counters(),
-		You: You{c.who.Name, c.who.UID, c.mine.String()},
+		Letters: letters,
+		You:     You{c.who.Name, c.who.UID, c.mine.String()},
 	}, nil
 }
 

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"usciere/policy"
+	"usciere/policy/request"
 )
 
 // Judgement is where a question goes, and what decided.
@@ -56,6 +58,7 @@ type Explanation struct {
 	Asleep  bool        `json:"asleep,omitempty"`  // a grant covers the name, but not now or not for this type
 	Mode    policy.Mode `json:"mode,omitempty"`    // of the sinkhole
 	Nearby  []Neighbour `json:"nearby,omitempty"`  // others that may ask the name
+	Asked   []AskedOnce `json:"asked,omitempty"`   // requests of the office for the name that wait, or were denied; newest first
 	Hint    string      `json:"hint,omitempty"`    // the command that would allow it
 }
 
@@ -81,7 +84,17 @@ type Neighbour struct {
 	Letter  string         `json:"letter"`
 }
 
-const maxNearby = 3
+// AskedOnce is a request for a name that came to nothing so far.
+type AskedOnce struct {
+	Request policy.RequestID    `json:"request"`
+	Letter  string              `json:"letter"`
+	State   policy.RequestState `json:"state"`
+}
+
+const (
+	maxNearby = 3
+	maxAsked  = 3
+)
 
 func explain(c *call) (any, error) {
 	q, err := params(c.r, "client", "office", "name", "type", "at")
@@ -282,6 +295,9 @@ func (c *call) notGranted(r policy.Records, out *Explanation, who *policy.Client
 	if out.Closed != "" || out.Asleep {
 		return nil // a grant is not what is missing
 	}
+	if err := c.askedOnce(r, out, who.Office.ID); err != nil {
+		return err
+	}
 	wanted, flags := out.Name, ""
 	if domain, ok := policy.MailDomain(name, out.Type); ok {
 		wanted, flags = domain, " --channel mail"
@@ -312,4 +328,23 @@ func (c *call) asleep(g *policy.Grant, out *Explanation) string {
 		terms = append(terms, string(g.Schedule))
 	}
 	return "only " + strings.Join(terms, "; ")
+}
+
+// askedOnce fills in the requests of the office for the name that wait, or were denied.
+func (c *call) askedOnce(r policy.Records, out *Explanation, office string) error {
+	err := r.EachRequest(func(q *policy.Request) bool {
+		if q.Office != office || !q.State.Open() && q.State != policy.Denied {
+			return true
+		}
+		asked, err := request.Understand(c.rules, q)
+		if err == nil && slices.ContainsFunc(asked, func(a request.Asked) bool {
+			return slices.ContainsFunc(a.Rules(), func(rule policy.Rule) bool { return rule.Covers(out.Name) })
+		}) {
+			out.Asked = append(out.Asked, AskedOnce{q.ID, q.Label(), q.State})
+		}
+		return true
+	})
+	slices.Reverse(out.Asked)
+	out.Asked = out.Asked[:min(len(out.Asked), maxAsked)]
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usciere/policy"
+	"usciere/policy/letter"
 	"usciere/policy/request"
 )
 
@@ -67,11 +68,17 @@ var routes = []route{
 
 	{"POST", "/v1/request/submit", change, apply[request.Submit]},
 	{"POST", "/v1/request/endorse", change, apply[request.Endorse]},
-	{"POST", "/v1/request/approve", decide, apply[request.Approve]},
-	{"POST", "/v1/request/deny", decide, apply[request.Deny]},
+	{"POST", "/v1/request/approve", decide, applyAs(func(a *request.Approve, s letter.Style) { a.Style = s })},
+	{"POST", "/v1/request/deny", decide, applyAs(func(d *request.Deny, s letter.Style) { d.Style = s })},
 	{"POST", "/v1/request/withdraw", change, apply[request.Withdraw]},
 	{"GET", "/v1/request/list", read, listRequests},
 	{"GET", "/v1/request/show", read, showRequest},
+
+	{"POST", "/v1/letter/register", change, registerLetter},
+	{"POST", "/v1/letter/resend", change, resendLetter},
+	{"GET", "/v1/letter/list", read, listLetters},
+	{"GET", "/v1/letter/show", read, showLetter},
+	{"GET", "/v1/outbox", read, showOutbox},
 
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},
@@ -94,10 +101,22 @@ var routes = []route{
 
 // apply makes a change of the rules, which is journalled with the peer as its author; the reply is what the change made.
 func apply[T policy.Change](c *call) (any, error) {
-	wanted, err := body[T](c.w, c.r)
-	if err != nil {
-		return nil, err
+	return applyAs(func(*T, letter.Style) {})(c)
+}
+
+// applyAs is apply for a change that writes a letter: style is told how letters look.
+func applyAs[T policy.Change](style func(*T, letter.Style)) func(*call) (any, error) {
+	return func(c *call) (any, error) {
+		wanted, err := body[T](c.w, c.r)
+		if err != nil {
+			return nil, err
+		}
+		style(&wanted, c.cfg.Letters())
+		return c.apply(wanted)
 	}
+}
+
+func (c *call) apply(wanted policy.Change) (any, error) {
 	made, err := c.cfg.Rules.Apply(c.who, wanted)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"usciere/policy"
+	"usciere/policy/letter"
 	"usciere/policy/store"
 )
 
@@ -104,7 +105,7 @@ func open(t testing.TB, edit ...func(*Server)) *desk {
 		policy.AddOffice{ID: "anagrafe", Name: "Ufficio Anagrafe", Networks: []netip.Prefix{netip.MustParsePrefix("10.20.1.0/24")}},
 		policy.AddSeat{ID: "dirigente-anagrafe", Name: "Dirigente Anagrafe", Office: "anagrafe", Holder: "M. Rossi", From: "2025-09-01",
 			Hosts: []netip.Addr{netip.MustParseAddr("10.20.1.9")}},
-		policy.AddOffice{ID: "tributi", Name: "Ufficio Tributi", Networks: []netip.Prefix{netip.MustParsePrefix("10.20.2.0/24")}},
+		policy.AddOffice{ID: "tributi", Name: "Ufficio Tributi", Mailbox: "tributi@comune.example.it", Networks: []netip.Prefix{netip.MustParsePrefix("10.20.2.0/24")}},
 		policy.AddSeat{ID: "dirigente-tributi", Office: "tributi", Holder: "M. Verdi", From: "2025-09-01"},
 		policy.AddGrants{Subject: policy.Subject{Office: "anagrafe"}, Names: []string{"inps"}, Protocol: "12/2026", Reason: "residenze"},
 	)
@@ -114,8 +115,9 @@ func open(t testing.TB, edit ...func(*Server)) *desk {
 	d := &desk{t: t, query: &query{}, store: st, socket: socketPath(t)}
 	d.server = New(Config{
 		Rules: rules, Store: st, Resolver: d.query, Version: "0.0.0", Started: noon.Add(-time.Hour),
-		Daemon: func() Daemon { return Daemon{Town: "Comune Demo"} },
-		Now:    func() time.Time { return noon }, Log: quiet,
+		Letters: func() letter.Style { return letter.Style{Town: "Comune Demo", Mail: true, Domain: "comune.example.it"} },
+		Daemon:  func() Daemon { return Daemon{Town: "Comune Demo"} },
+		Now:     func() time.Time { return noon }, Log: quiet,
 	})
 	for _, e := range edit {
 		e(d.server)

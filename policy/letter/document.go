@@ -36,8 +36,7 @@ type section struct {
 type block struct {
 	Text  string     // a paragraph
 	Quote string     // words of the office or of the IT head
-	Items []string   // a list, numbered where Steps is set
-	Steps bool       //
+	Items []string   // a list
 	Head  []string   // of a table
 	Rows  [][]string // as wide as Head
 	Ticks []string   // a list to tick
@@ -47,7 +46,7 @@ type block struct {
 }
 
 // Render writes a letter as it was, or is to be, issued; token is of a form's one-time link, which the record does not have.
-// The same letter gives the same octets.
+// The same letter gives the same octets; a later version of the program may have other words, so the paper is kept as well.
 func Render(l *policy.Letter, token string) (policy.Paper, error) {
 	if l.Issue == nil {
 		return policy.Paper{}, policy.Refusef(policy.Conflict, "enter its number with `usciere letter register "+l.ID.String()+" --protocol N/YYYY`",
@@ -62,6 +61,19 @@ func Render(l *policy.Letter, token string) (policy.Paper, error) {
 	return policy.Paper{Text: d.text(), Page: page}, nil
 }
 
+// Draft is a letter as it would be issued now, with a blank for its number.
+func Draft(l *policy.Letter, today policy.Moment, s Style) (policy.Paper, error) {
+	draft := *l
+	draft.Issue = issueOf(today, s)
+	if l.Kind.Registered() {
+		draft.Issue.Protocol = "________"
+	}
+	return Render(&draft, "")
+}
+
+// Subject is what an issued letter is about, on one line.
+func Subject(l *policy.Letter) string { return cleanLine(compose(l, "").Subject) }
+
 // writer composes one letter.
 type writer struct {
 	*words
@@ -73,7 +85,7 @@ type writer struct {
 func compose(l *policy.Letter, token string) *document {
 	w := &writer{words: wordsOf(l.Issue.Language), l: l, c: &l.Content}
 	w.request = w.words.request(l.Content.Protocol, l.Content.Date)
-	d := &document{Lang: w.Tag, Town: l.Issue.Town, Heading: l.Issue.Heading}
+	d := &document{Lang: w.Tag, Town: l.Issue.Town, Heading: slices.Clone(l.Issue.Heading)}
 	if l.Issue.Protocol != "" {
 		d.Marks = append(d.Marks, mark{w.Protocol, l.Issue.Protocol})
 	}
@@ -196,7 +208,7 @@ func (w *writer) reminder(d *document) {
 
 func (w *writer) form(d *document, token string) {
 	d.Subject = w.fill(w.FormSubject, "topic", w.topic(w.c))
-	d.To = []string{w.ITHead}
+	d.To = []string{w.ToITHead}
 	asks := []block{{Text: w.fill(w.FormAsks, "office", w.c.OfficeName)}, {Items: w.asked()}}
 	if w.c.From != "" || w.c.Until != "" {
 		asks = append(asks, block{Text: w.fill(w.FormPeriod, "when", w.when(w.c.From, w.c.Until))})

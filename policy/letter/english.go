@@ -10,9 +10,10 @@ var english = words{
 	From: "from {from}", Until: "until {until}", Within: "from {from} until {until}", Endless: "no end date",
 	Tree: "{name} and all names below it", Below: "all names below {name}",
 
-	Protocol: "Protocol no.", Dated: "Date", About: "Your request", To: "To the office", Attention: "for the attention of: {seat}", Subject: "Subject",
+	Protocol: "Protocol no.", Dated: "Date", About: "Your request", To: "To", Attention: "for the attention of: {seat}", Subject: "Subject",
 	Request: "no. {protocol} of {date}", RequestUnnumbered: "of {date}",
 	SignedBy: ", signed by {holder} ({seat}),",
+	ToITHead: "To the head of information systems",
 	ITHead:   "The head of information systems",
 
 	WhatWasDecided: "Decision", Why: "Reasons", WhatNow: "What to do now",
@@ -59,7 +60,7 @@ var english = words{
 	RenewalReasons: "Reasons, in full:", RenewalUntil: "Until",
 
 	FormSubject: "{topic}: request under Arts. 5 and 7 of the regulation",
-	FormAsks:    "The office {office} asks for access to:", FormPeriod: "Period: {when}.", FormReasons: "Reasons",
+	FormAsks:    "{office} asks for access to:", FormPeriod: "Period: {when}.", FormReasons: "Reasons",
 	FormHow:    "How to sign",
 	FormByLink: "From a workstation of the seat “{seat}”, by opening the following link and confirming. The link works once{ends}:",
 	FormByHand: "Or by hand, on this sheet, to be handed in at the protocol office.",

@@ -10,9 +10,10 @@ var german = words{
 	From: "ab {from}", Until: "bis {until}", Within: "von {from} bis {until}", Endless: "unbefristet",
 	Tree: "{name} und alle Namen darunter", Below: "alle Namen unter {name}",
 
-	Protocol: "Protokoll Nr.", Dated: "Datum", About: "Ihr Antrag", To: "An das Amt", Attention: "zu Händen: {seat}", Subject: "Betreff",
+	Protocol: "Protokoll Nr.", Dated: "Datum", About: "Ihr Antrag", To: "An", Attention: "zu Händen: {seat}", Subject: "Betreff",
 	Request: "Prot. Nr. {protocol} vom {date}", RequestUnnumbered: "vom {date}",
 	SignedBy: ", unterschrieben von {holder} ({seat}),",
+	ToITHead: "An die Leitung der Informationssysteme",
 	ITHead:   "Leitung der Informationssysteme",
 
 	WhatWasDecided: "Entscheidung", Why: "Begründung", WhatNow: "Was nun zu tun ist",
@@ -59,7 +60,7 @@ var german = words{
 	RenewalReasons: "Ausführliche Begründung:", RenewalUntil: "Bis",
 
 	FormSubject: "{topic}: Antrag nach Art. 5 und 7 der Gemeindeordnung",
-	FormAsks:    "Das Amt {office} bittet um Zugang zu:", FormPeriod: "Zeitraum: {when}.", FormReasons: "Begründung",
+	FormAsks:    "{office} bittet um Zugang zu:", FormPeriod: "Zeitraum: {when}.", FormReasons: "Begründung",
 	FormHow:    "Wie unterschrieben wird",
 	FormByLink: "Von einem Arbeitsplatz der Stelle „{seat}“ aus: den folgenden Link öffnen und bestätigen. Der Link gilt einmal{ends}:",
 	FormByHand: "Oder von Hand auf diesem Blatt, das im Protokollamt abzugeben ist.",

@@ -10,9 +10,10 @@ var italian = words{
 	From: "dal {from}", Until: "fino al {until}", Within: "dal {from} al {until}", Endless: "senza scadenza",
 	Tree: "{name} e tutti i nomi che ne dipendono", Below: "tutti i nomi che dipendono da {name}",
 
-	Protocol: "Protocollo n.", Dated: "Data", About: "Rif. richiesta", To: "All’ufficio", Attention: "c.a. {seat}", Subject: "Oggetto",
+	Protocol: "Protocollo n.", Dated: "Data", About: "Rif. richiesta", To: "Spett.le", Attention: "c.a. {seat}", Subject: "Oggetto",
 	Request: "prot. n. {protocol} del {date}", RequestUnnumbered: "del {date}",
 	SignedBy: ", firmata da {holder} ({seat}),",
+	ToITHead: "Al responsabile dei sistemi informativi",
 	ITHead:   "Il responsabile dei sistemi informativi",
 
 	WhatWasDecided: "Decisione", Why: "Motivazione", WhatNow: "Che cosa fare ora",
@@ -59,7 +60,7 @@ var italian = words{
 	RenewalReasons: "Motivazione, per esteso:", RenewalUntil: "Fino al",
 
 	FormSubject: "{topic}: richiesta ai sensi degli artt. 5 e 7 del regolamento",
-	FormAsks:    "L’ufficio {office} chiede l’accesso a:", FormPeriod: "Periodo: {when}.", FormReasons: "Motivazione",
+	FormAsks:    "{office} chiede l’accesso a:", FormPeriod: "Periodo: {when}.", FormReasons: "Motivazione",
 	FormHow:    "Come firmare",
 	FormByLink: "Da una postazione assegnata all’incarico «{seat}», aprendo il collegamento seguente e confermando. Il collegamento vale una sola volta{ends}:",
 	FormByHand: "Oppure a mano, su questo foglio, da consegnare al protocollo.",

@@ -39,11 +39,8 @@ func Issue(e *policy.Edit, l policy.Letter, out Out, s Style) (*policy.Letter, e
 		return nil, err
 	}
 	l.State = policy.Issued
-	l.Issue = &policy.Issue{
-		At: e.Now().Truncate(time.Second), Protocol: out.Protocol, Date: out.Date,
-		Language: wordsOf(s.Language).Tag, Town: s.Town, Heading: s.Heading, Signature: s.Signature, Portal: s.Portal,
-		Head: e.Head(),
-	}
+	l.Issue = issueOf(out.Date, s)
+	l.Issue.At, l.Issue.Protocol, l.Issue.Head = e.Now().Truncate(time.Second), out.Protocol, e.Head()
 	if s.Mail {
 		l.Issue.To = recipients(e, &l)
 	}
@@ -64,6 +61,12 @@ func Issue(e *policy.Edit, l policy.Letter, out Out, s Style) (*policy.Letter, e
 		err = e.PutMailing(policy.Mailing{Letter: l.ID, Queued: l.Issue.At, Next: l.Issue.At})
 	}
 	return kept, err
+}
+
+func issueOf(day policy.Moment, s Style) *policy.Issue {
+	return &policy.Issue{
+		Date: day, Language: wordsOf(s.Language).Tag, Town: s.Town, Heading: s.Heading, Signature: s.Signature, Portal: s.Portal,
+	}
 }
 
 // checkOut checks number and day, and fills in today.

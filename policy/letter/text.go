@@ -1,7 +1,6 @@
 package letter
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -95,12 +94,8 @@ func (s *sheet) block(b block) {
 			s.line("  ", strings.Join(rest, "; "))
 		}
 	case len(b.Items) > 0:
-		for i, item := range b.Items {
-			sign := "- "
-			if b.Steps {
-				sign = strconv.Itoa(i+1) + ". "
-			}
-			s.item(sign, item)
+		for _, item := range b.Items {
+			s.item("- ", item)
 		}
 	case len(b.Marks) > 0:
 		s.marks(b.Marks)

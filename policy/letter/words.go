@@ -24,7 +24,7 @@ type words struct {
 	Protocol, Dated, About, To, Attention, Subject string // labels
 	Request, RequestUnnumbered                     string // {protocol}, {date}
 	SignedBy, SignedByHolder                       string // {holder}, {seat}
-	ITHead                                         string
+	ITHead, ToITHead                               string
 
 	WhatWasDecided, Why, WhatNow                        string // titles
 	ColumnWhat, ColumnUse, ColumnWhen, ColumnOn         string

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usciere/policy"
+	"usciere/policy/letter"
 )
 
 // Approve grants what a request asks for, or what is named in its place: a part of it, for which it says why not the rest,
@@ -21,7 +22,7 @@ type Approve struct {
 	From     policy.Moment    `json:"from,omitempty"` // as asked for if empty, as Until
 	Until    policy.Moment    `json:"until,omitempty"`
 	Schedule policy.Schedule  `json:"schedule,omitempty"`
-	Urgent   bool             `json:"urgent,omitempty"` // a copy of the notice to the seat's own mailbox (R13)
+	Notice
 }
 
 // Kind names the change in the journal.
@@ -61,7 +62,7 @@ func (c Approve) Apply(e *policy.Edit) (policy.Made, error) {
 	if out.Grants, err = e.Open(fresh, &q); err != nil {
 		return policy.Made{}, err
 	}
-	return conclude(e, &q, out, policy.DecisionNotice, c.Urgent)
+	return conclude(e, &q, out, policy.DecisionNotice, c.Notice)
 }
 
 // decidable is a request that can be decided: signed, and registered now if it was not before.
@@ -156,7 +157,15 @@ type Deny struct {
 	Request policy.RequestID `json:"request"`
 	Paper
 	Reason string `json:"reason"`
-	Urgent bool   `json:"urgent,omitempty"`
+	Notice
+}
+
+// Notice is how the office is told of a decision. With the outgoing number of the protocol register (R6) the letter is
+// issued at once, in the style given; without, it waits for its number.
+type Notice struct {
+	Out    string       `json:"out,omitempty"`
+	Urgent bool         `json:"urgent,omitempty"` // a copy goes to the seat's own mailbox (R13)
+	Style  letter.Style `json:"-"`
 }
 
 // Kind names the change in the journal.
@@ -174,11 +183,11 @@ func (c Deny) Apply(e *policy.Edit) (policy.Made, error) {
 	}
 	step(e, &q, policy.Denied, q.Decision)
 	q.Decided, q.DecidedBy = e.Now().Truncate(time.Second), e.Actor().Name
-	return conclude(e, &q, &Moved{}, policy.DenialNotice, c.Urgent)
+	return conclude(e, &q, &Moved{}, policy.DenialNotice, c.Notice)
 }
 
 // conclude keeps the decided request and writes the notice.
-func conclude(e *policy.Edit, q *policy.Request, out *Moved, kind policy.LetterKind, urgent bool) (_ policy.Made, err error) {
+func conclude(e *policy.Edit, q *policy.Request, out *Moved, kind policy.LetterKind, n Notice) (_ policy.Made, err error) {
 	if out.Request, err = e.PutRequest(*q); err != nil {
 		return policy.Made{}, err
 	}
@@ -186,8 +195,13 @@ func conclude(e *policy.Edit, q *policy.Request, out *Moved, kind policy.LetterK
 	if len(out.Requests) > 0 {
 		content.Renews = out.Requests[0].Label()
 	}
-	if out.Letter, err = e.WriteLetter(policy.Letter{Kind: kind, Office: q.Office, Content: content, Urgent: urgent}, out.Request); err != nil {
+	if out.Letter, err = e.WriteLetter(policy.Letter{Kind: kind, Office: q.Office, Content: content, Urgent: n.Urgent}, out.Request); err != nil {
 		return policy.Made{}, err
+	}
+	if n.Out != "" {
+		if out.Letter, err = letter.Issue(e, *out.Letter, letter.Out{Protocol: n.Out}, n.Style); err != nil {
+			return policy.Made{}, err
+		}
 	}
 	return out.made(), nil
 }

@@ -2,11 +2,13 @@ package request_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"usciere/policy"
+	"usciere/policy/letter"
 	"usciere/policy/request"
 	"usciere/policy/store"
 )
@@ -16,6 +18,8 @@ var (
 	page  = policy.Actor{Name: "portal", Via: "portal"}
 	rome  = mustLoad("Europe/Rome")
 )
+
+var mailboxes = map[string]string{"cultura": "p.gallo@comune.example.it"} // of seats
 
 func mustLoad(zone string) *time.Location {
 	loc, err := time.LoadLocation(zone)
@@ -47,7 +51,7 @@ func newTown(t *testing.T) *town {
 	for i, id := range []string{"anagrafe", "cultura"} {
 		w.do(policy.AddOffice{ID: id, Name: "Ufficio " + id, Mailbox: id + "@comune.example.it",
 			Networks: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 20, byte(i + 1), 0}), 24)}})
-		w.do(policy.AddSeat{ID: "dirigente-" + id, Office: id, Holder: "M. Rossi", From: "2025-09-01"})
+		w.do(policy.AddSeat{ID: "dirigente-" + id, Office: id, Holder: "M. Rossi", From: "2025-09-01", Mailbox: mailboxes[id]})
 	}
 	w.do(policy.AddSeat{ID: "impiegato", Office: "cultura", Role: policy.Employee, Holder: "L. Blu", From: "2025-09-01"})
 	return w
@@ -93,13 +97,13 @@ func (w *town) allows(office, name string) bool {
 	return s.Decide(&c, []byte(n), policy.TypeA, w.now).Action == policy.Allow
 }
 
-func letter(names ...string) request.Submit {
+func asked(names ...string) request.Submit {
 	return request.Submit{Office: "cultura", Names: names, Reason: "mostre e prestiti", Paper: request.Paper{Protocol: "88/2026", Date: "2026-03-01"}}
 }
 
 func TestARequestGoesItsWay(t *testing.T) {
 	w := newTown(t)
-	sent := w.move(letter("https://www.beniculturali.it/mostre", "sbn.it e sottodomini"))
+	sent := w.move(asked("https://www.beniculturali.it/mostre", "sbn.it e sottodomini"))
 	q := sent.Request
 	if q.State != policy.Endorsed || q.Seat != "dirigente-cultura" || q.Holder != "M. Rossi" || len(q.Steps) != 2 {
 		t.Fatalf("submitted: %+v", q)
@@ -129,7 +133,7 @@ func TestARequestGoesItsWay(t *testing.T) {
 func TestWhatIsMissingIsRefusedNamingTheArticle(t *testing.T) {
 	w := newTown(t)
 	w.do(policy.AddOffice{ID: "sport", Name: "Sport"})
-	good := letter("www.inps.it")
+	good := asked("www.inps.it")
 	for _, tc := range []struct {
 		name   string
 		change func(*request.Submit)
@@ -208,9 +212,36 @@ func TestADecisionNeedsASignatureANumberAndReasons(t *testing.T) {
 	w.refused(request.Approve{Request: q.ID}, "is denied: it cannot be approved")
 }
 
+func TestANoticeWithItsNumberIsIssuedWithTheDecision(t *testing.T) {
+	w := newTown(t)
+	first, second := w.move(letterOf("88/2026")).Request, w.move(letterOf("89/2026")).Request
+	done := w.move(request.Deny{Request: first.ID, Reason: "non serve", Notice: request.Notice{Out: "120/2026", Urgent: true, Style: letter.Style{Mail: true}}})
+	if l := done.Letter; l.State != policy.Issued || l.Issue.Protocol != "120/2026" || !slices.Equal(l.Issue.To, []string{"cultura@comune.example.it", "p.gallo@comune.example.it"}) {
+		t.Errorf("%+v %+v", l, l.Issue)
+	}
+	before := w.Snapshot().Version()
+	w.refused(request.Approve{Request: second.ID, Notice: request.Notice{Out: "120/2026"}}, "outgoing number of letter l-1 already")
+	if w.Snapshot().Version() != before || w.allows("cultura", "www.inps.it") {
+		t.Error("a refused notice left its decision behind")
+	}
+	waiting := 0
+	err := w.View(func(r policy.Records) error {
+		return r.EachMailing(func(*policy.Mailing) bool { waiting++; return true })
+	})
+	if err != nil || waiting != 1 {
+		t.Errorf("%d letters are to be sent, %v", waiting, err)
+	}
+}
+
+func letterOf(protocol string) request.Submit {
+	c := asked("www.inps.it")
+	c.Protocol = protocol
+	return c
+}
+
 func TestApprovalMayTakeAPartAndSaysWhyNotTheRest(t *testing.T) {
 	w := newTown(t)
-	q := w.move(letter("www.inps.it", "www.youtube.com", "beniculturali.it")).Request
+	q := w.move(asked("www.inps.it", "www.youtube.com", "beniculturali.it")).Request
 	w.refused(request.Approve{Request: q.ID, Names: []string{"www.inps.it"}}, "www.youtube.com, beniculturali.it: asked for, and not granted without a word", "--why-not")
 	w.refused(request.Approve{Request: q.ID, WhyNot: "x"}, "everything that was asked for is granted")
 	w.refused(request.Approve{Request: q.ID, Names: []string{".inps.it"}, WhyNot: "x"}, ".inps.it goes beyond what r-2 asks for, and would open .inps.it", "Art. 7", "--wider")
@@ -231,7 +262,7 @@ func TestApprovalMayTakeAPartAndSaysWhyNotTheRest(t *testing.T) {
 func TestWhatTheOfficeHasAlreadyIsPointedOut(t *testing.T) {
 	w := newTown(t)
 	w.do(policy.AddGrants{Subject: policy.Subject{Office: "cultura"}, Names: []string{"inps", ".sbn.it"}, Protocol: "12/2026", Date: "2026-03-01", Reason: "x"})
-	sent := w.move(letter("www.inps.it", "sbn.it e sottodomini", "www.sbn.it", "inps", "www.inail.it", ".inps.it"))
+	sent := w.move(asked("www.inps.it", "sbn.it e sottodomini", "www.sbn.it", "inps", "www.inail.it", ".inps.it"))
 	notes := strings.Join(sent.Notes, "\n")
 	for _, want := range []string{
 		"www.inps.it: cultura already has it by g-2 (service inps), request 12/2026 of 2026-03-01",
@@ -253,7 +284,7 @@ func TestWhatTheOfficeHasAlreadyIsPointedOut(t *testing.T) {
 
 func TestARenewalTakesThePlaceOfTheOldRequest(t *testing.T) {
 	w := newTown(t)
-	first := letter("www.inps.it", "www.inail.it")
+	first := asked("www.inps.it", "www.inail.it")
 	first.Until = "2026-04-30"
 	old := w.move(request.Approve{Request: w.move(first).Request.ID})
 	again := request.Submit{Office: "cultura", Renews: old.Request.ID, Reason: "la mostra continua", Until: "2027-04-30", Paper: request.Paper{Protocol: "140/2026"}}
@@ -273,7 +304,7 @@ func TestARenewalTakesThePlaceOfTheOldRequest(t *testing.T) {
 
 func TestRequestsExpireWithTheLastOfTheirGrants(t *testing.T) {
 	w := newTown(t)
-	c := letter("www.inps.it")
+	c := asked("www.inps.it")
 	c.Until = "2026-04-30"
 	q := w.move(request.Approve{Request: w.move(c).Request.ID}).Request
 	over := func() (ids []policy.RequestID) {

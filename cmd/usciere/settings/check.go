@@ -38,6 +38,8 @@ func (s Settings) check(r *report) {
 	r.sinkhole(s.Sinkhole)
 	r.portal(s.Portal)
 	r.security(s.Security)
+	r.letters(s.Letters)
+	r.mail(s.Mail)
 	r.line("identity.nsid", s.Identity.NSID, 128)
 	r.cache(s.Cache)
 	if s.TCP.PerClient > s.TCP.Connections {

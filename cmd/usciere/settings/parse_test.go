@@ -91,6 +91,19 @@ func TestParseNamesTheProblemAndItsPlace(t *testing.T) {
 		{"a list twice", "security: {files: [a, a]}", "1:23: security.files[1]: a is given twice, first as security.files[0]"},
 		{"a role that lives by grants", "security: {roles: [employee]}", `1:20: security.roles[0]: "employee" is none of manager, secretary-general, council-president, elected-official: the other roles live by their grants`},
 		{"a format nobody knows", "security: {format: csv}", `1:20: security.format: "csv" is none of auto, hosts, domains, rpz`},
+		{"a language nobody writes", "letters: {language: fr}", `1:21: letters.language: "fr" is none of it, en, de`},
+		{"a heading of many lines", "letters: {heading: [a, b, c, d, e, f]}", "1:20: letters.heading: 6 lines are too many: at most 5"},
+		{"a signature of two lines in one", "letters: {signature: [\"a\\nb\"]}", "1:23: letters.signature[0]: expected text on one line, without control characters"},
+		{"a reminder on the last day", "letters: {reminders: [0]}", "1:23: letters.reminders[0]: 0 is not from 1 to 365"},
+		{"a reminder twice", "letters: {reminders: [7, 7]}", "1:26: letters.reminders[1]: 7 is given twice, first as letters.reminders[0]"},
+		{"a mail server without a sender", "mail: {server: posta.example.it}", "1:7: mail.from: expected the address of the IT office, from which letters come, found nothing"},
+		{"a sender with a name", "mail: {from: \"CED <ced@example.it>\"}", `1:14: mail.from: "CED <ced@example.it>" is not a mail address, such as ced@comune.example.it`},
+		{"a sender of two lines", "mail: {from: \"a@b.it\\r\\nBcc: c@d.it\"}", `1:14: mail.from: "a@b.it\r\nBcc: c@d.it" is not a mail address, such as ced@comune.example.it`},
+		{"a mail server's port out of range", "mail: {server: \"a.it:99999\", from: a@b.it}", `1:16: mail.server: port "99999" is not a number from 0 to 65535`},
+		{"a mail server that is no name", "mail: {server: \"a b\", from: a@b.it}", `1:16: mail.server: "a b" is not a domain: ' ' is not part of a name`},
+		{"a user without a password", "mail: {user: u}", "1:14: mail.user: expected both user and password_file, or neither"},
+		{"a password in plain text", "mail: {server: a.it, from: a@b.it, tls: none, user: u, password_file: p}", "1:41: mail.tls: with none, the password would cross the network in plain text: choose starttls or tls"},
+		{"roots without TLS", "mail: {server: a.it, from: a@b.it, tls: none, ca: c}", "1:51: mail.ca: there is no certificate to be checked with tls: none"},
 		{"an identifier that is too long", "identity: {nsid: " + strings.Repeat("a", 129) + "}", "1:18: identity.nsid: 129 octets are too long: at most 128"},
 		{"a TTL in parts of a second", "cache: {client_ttl: 1500ms}", "1:21: cache.client_ttl: 1.5s is not in whole seconds"},
 		{"a least TTL over the most", "cache: {min_ttl: 1m, max_ttl: 30s}", "1:18: cache.min_ttl: 1m is longer than cache.max_ttl, 30s"},
@@ -188,6 +201,8 @@ zones:
       - office: 12
 sinkhole: {mode: zero, addresses: [10.20.0.53, "2001:db8:20::53"], contact: "chiedere al CED, int. 204"}
 security: {files: [liste/a, /b], format: rpz, mode: page, roles: [manager, elected-official]}
+letters: {language: de, heading: [CED, "Via 1"], signature: [Leitung], reminders: [60]}
+mail: {server: "posta.example.it:2525", from: ced@example.it, tls: tls, ca: ca.pem, user: u, password_file: p, timeout: 30s}
 identity: {nsid: "dns 1", version: true}
 cache: {entries: 5000, memory: 1GiB, min_ttl: 5s, max_ttl: 12h, negative_ttl: 10m, client_ttl: 60s, stale_max: 0s, failure_min: 1s, failure_max: 1m, prefetch: false, persist: false}
 tcp: {connections: 100, per_client: 10, idle: 30s}
@@ -217,6 +232,8 @@ log: {level: warn, format: json}
 		},
 		Sinkhole: Sinkhole{"zero", []netip.Addr{netip.MustParseAddr("10.20.0.53"), netip.MustParseAddr("2001:db8:20::53")}, "chiedere al CED, int. 204"},
 		Security: Security{[]string{"liste/a", "/b"}, "rpz", "page", []string{"manager", "elected-official"}},
+		Letters:  Letters{"de", []string{"CED", "Via 1"}, []string{"Leitung"}, []int{60}},
+		Mail:     Mail{"posta.example.it:2525", "ced@example.it", "tls", "ca.pem", "u", "p", 30 * time.Second},
 		Identity: Identity{"dns 1", true},
 		Cache:    Cache{5000, GiB, 5 * time.Second, 12 * time.Hour, 10 * time.Minute, time.Minute, 0, time.Second, time.Minute, false, false},
 		TCP:      TCP{100, 10, 30 * time.Second},

@@ -31,6 +31,8 @@ type Settings struct {
 	Sinkhole Sinkhole  `yaml:"sinkhole" doc:"What a name that is not granted gets."`
 	Portal   Portal    `yaml:"portal" doc:"The page that a name that is not granted leads to, and where offices ask."`
 	Security Security  `yaml:"security" doc:"Lists of names that roles without limits do not reach either; off without files."`
+	Letters  Letters   `yaml:"letters" doc:"How letters to the offices look, and when they are reminded."`
+	Mail     Mail      `yaml:"mail" doc:"The mail server by which letters go to the offices' mailboxes; without one they are printed."`
 	Identity Identity  `yaml:"identity" doc:"What the resolver tells of itself to clients inside the site."`
 	Cache    Cache     `yaml:"cache" doc:"The answer cache, shared by all offices. Times are whole seconds." reload:"restart"`
 	TCP      TCP       `yaml:"tcp" doc:"Limits of DNS over TCP." reload:"restart"`
@@ -184,6 +186,8 @@ func Default() Settings {
 		Sinkhole: Sinkhole{Mode: "page"},
 		Portal:   Portal{Enabled: true, Name: "usciere.internal", Requests: true},
 		Security: Security{Format: "auto", Mode: "nxdomain"},
+		Letters:  Letters{Language: "it", Reminders: []int{30, 7}},
+		Mail:     Mail{TLS: "starttls", Timeout: time.Minute},
 		Cache: Cache{
 			Entries:     100_000,
 			Memory:      64 * MiB,
