@@ -225,7 +225,7 @@ func (r *report) portal(p Portal) {
 		once(r, list.key, list.addrs)
 	}
 	for i, l := range p.HTTPS {
-		if slices.Contains(p.Listen, l) {
+		if slices.Contains(p.Listen, l) && !strings.HasSuffix(l, ":0") {
 			r.key(index("portal.https", i), "%s is in portal.listen already", l)
 		}
 	}
