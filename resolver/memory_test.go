@@ -3,7 +3,6 @@ package resolver
 import (
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -105,5 +104,3 @@ func (s *state) Journal(policy.Entry) error {
 	s.version++
 	return nil
 }
-
-func (s *state) Head() string { return fmt.Sprintf("%d:", s.version) }

@@ -37,7 +37,7 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	if err != nil {
 		return resolver.Setup{}, nil, err
 	}
-	own, err := portalName(s.Portal)
+	own, err := d.portalName(s.Portal)
 	if err != nil {
 		return resolver.Setup{}, nil, err
 	}

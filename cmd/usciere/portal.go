@@ -147,9 +147,9 @@ func explainBind(at string, err error) error {
 	return fmt.Errorf("listen on tcp %s: %w%s", at, err, advice)
 }
 
-// portalName is the portal's own name; empty where there is none.
-func portalName(s settings.Portal) (policy.Name, error) {
-	if !s.Enabled {
+// portalName is the portal's own name; empty where the daemon serves no pages.
+func (d *daemon) portalName(s settings.Portal) (policy.Name, error) {
+	if d.pages == nil {
 		return "", nil
 	}
 	name, err := policy.ParseName(s.Name)

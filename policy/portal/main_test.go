@@ -195,7 +195,7 @@ type reply struct {
 func (r reply) has(t testing.TB, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
-		if !strings.Contains(r.body, part) {
+		if !strings.Contains(strings.ReplaceAll(r.body, "\u00a0", " "), part) { // texts keep numbers with their words
 			t.Errorf("status %d: %q is not in\n%s", r.status, part, afterStyle(r.body))
 		}
 	}

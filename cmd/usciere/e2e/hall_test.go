@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/mail"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -60,19 +59,9 @@ func openHall(t *testing.T, settings string) *hall {
 	config := write(t, filepath.Join(dir, "usciere.yaml"), hallSettings+settings)
 	h.daemon.process = start(t, h.machine.command(program, "serve", "--config", config, "--state", h.state))
 	h.awaitReady()
-	h.cli("office", "add", "cultura", "--name", "Ufficio Cultura", "--mailbox", "cultura@comune.example.it", "--network", "10.20.5.0/24")
-	h.cli("seat", "add", "dirigente-cultura", "--name", "Dirigente Ufficio Cultura", "--office", "cultura", "--role", "manager", "--holder", "P. Gallo", "--from", "2025-09-01", "--host", "10.20.5.9")
+	h.must("office", "add", "cultura", "--name", "Ufficio Cultura", "--mailbox", "cultura@comune.example.it", "--network", "10.20.5.0/24")
+	h.must("seat", "add", "dirigente-cultura", "--name", "Dirigente Ufficio Cultura", "--office", "cultura", "--role", "manager", "--holder", "P. Gallo", "--from", "2025-09-01", "--host", "10.20.5.9")
 	return h
-}
-
-// cli runs a command against the hall's daemon.
-func (h *hall) cli(args ...string) string {
-	h.daemon.t.Helper()
-	r := run(h.daemon.t, exec.Command(program, append(args, "--socket", h.socket)...))
-	if r.code != 0 {
-		h.daemon.t.Fatalf("usciere %s: exit code %d\n%s%s", strings.Join(args, " "), r.code, r.out, r.err)
-	}
-	return r.out
 }
 
 // workstation is a machine with an address of the hall, which asks usciere for names.

@@ -92,7 +92,7 @@ func TestABlockedPageIsAskedForAndReached(t *testing.T) {
 	manager.look("sign-over")
 
 	// IT grants it, and the browser reaches the site.
-	h.cli("request", "approve", "r-2", "--protocol", "88/2026")
+	h.must("request", "approve", "r-2", "--protocol", "88/2026")
 	text, _ = b.open("http://usciere.internal/request/r-2")
 	says(t, text, "accolta", "Protocollo n. 88/2026")
 	b.look("status-approved")
