@@ -44,8 +44,8 @@ mail: {server: "127.0.0.1:2525", from: ced@comune.example.it, tls: none}
 letters: {heading: [Servizio Sistemi informativi, "Via del Municipio 1, 54100 Esempio"]}
 `
 
-// openHall starts the hall, with the office cultura and its manager's seat.
-func openHall(t *testing.T, settings string) *hall {
+// openHall starts the hall, with the office cultura and its manager's seat; prepare gets the settings file and the state folder first.
+func openHall(t *testing.T, settings string, prepare ...func(config, state string)) *hall {
 	t.Helper()
 	h := &hall{machine: newMachine(t)}
 	for _, a := range []string{hallAddress, siteAddress, "192.0.2.53"} {
@@ -57,6 +57,9 @@ func openHall(t *testing.T, settings string) *hall {
 	dir := t.TempDir()
 	h.daemon = &daemon{state: filepath.Join(dir, "state"), socket: filepath.Join(dir, "state", "admin.sock")}
 	config := write(t, filepath.Join(dir, "usciere.yaml"), hallSettings+settings)
+	for _, p := range prepare {
+		p(config, h.state)
+	}
 	h.daemon.process = start(t, h.machine.command(program, "serve", "--config", config, "--state", h.state))
 	h.awaitReady()
 	h.must("office", "add", "cultura", "--name", "Ufficio Cultura", "--mailbox", "cultura@comune.example.it", "--network", "10.20.5.0/24")

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -103,4 +105,43 @@ func TestABlockedPageIsAskedForAndReached(t *testing.T) {
 	again.speaks("it")
 	text, _ = again.open("http://www.inps.it.example.com/")
 	says(t, text, "www.inps.it.example.com", "Questo sito non è tra quelli richiesti")
+}
+
+// curl fetches a page on a machine; the exit code is curl's.
+func (m *machine) curl(args ...string) result {
+	m.t.Helper()
+	return run(m.t, m.command(append([]string{tool(m.t, "curl"), "--silent", "--show-error", "--max-time", "10"}, args...)...))
+}
+
+func TestHTTPSIsRefusedAtOnceUnlessTheTownHasARoot(t *testing.T) {
+	tool(t, "curl")
+	const refused = 7 // of curl: could not connect
+	t.Run("without a root", func(t *testing.T) {
+		desk := openHall(t, "").workstation("desk", "10.20.5.5")
+		if r := desk.curl("https://www.inps.it/"); r.code != refused {
+			t.Errorf("%s", r)
+		}
+		says(t, desk.curl("http://www.inps.it/").out, "Questo sito non è tra quelli richiesti")
+	})
+	t.Run("with a root", func(t *testing.T) {
+		root := filepath.Join(t.TempDir(), "root.pem")
+		h := openHall(t, `portal: {https: ["10.20.0.53:443"]}`, func(config, state string) {
+			for _, args := range [][]string{{"init"}, {"export", root}} {
+				if r := run(t, exec.Command(program, append(append([]string{"ca"}, args...), "--config", config, "--state", state)...)); r.code != 0 {
+					t.Fatalf("usciere ca %s: %s", args[0], r)
+				}
+			}
+		})
+		desk := h.workstation("desk", "10.20.5.5")
+		says(t, desk.curl("--cacert", root, "https://www.inps.it/portale").out, "Questo sito non è tra quelli richiesti", `href="https://usciere.internal/request?name=www.inps.it"`)
+		says(t, desk.curl("--cacert", root, "https://usciere.internal/").out, "Ufficio Cultura")
+		if r := desk.curl("https://www.inps.it/"); r.code != 60 { // of curl: the certificate is not trusted
+			t.Errorf("without the root: %s", r)
+		}
+		h.must("allow", "www.inps.it", "--office", "cultura", "--protocol", "1/2026", "--reason", "mostre")
+		// Whatever a workstation does, it gets no certificate for a name that it may reach.
+		if r := desk.curl("--cacert", root, "--resolve", "www.inps.it:443:10.20.0.53", "https://www.inps.it/"); r.code == 0 || strings.Contains(r.out, "<html") {
+			t.Errorf("for a name that is granted: %s", r)
+		}
+	})
 }
