@@ -6,6 +6,7 @@ package portal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -177,7 +178,7 @@ func isProxied(r *http.Request) bool {
 // rescue ends a request whose handling panicked, and says so without saying whose it was.
 func (p *Portal) rescue(w http.ResponseWriter) {
 	if fault := recover(); fault != nil {
-		if fault == http.ErrAbortHandler {
+		if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(fault)
 		}
 		p.cfg.Log.Error("a page failed", "fault", fault, "stack", string(debug.Stack()))

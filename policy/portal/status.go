@@ -22,6 +22,7 @@ type standing struct {
 	Reason       string
 	Period       string
 	Steps        []string
+	Protocol     string
 	Help         string
 }
 
@@ -92,7 +93,7 @@ func (p *Portal) status(w http.ResponseWriter, v *visit) {
 		s.Steps = append(s.Steps, line)
 	}
 	if q.Protocol != "" {
-		s.Steps = append(s.Steps, fill(t.StatusProtocol, "protocol", q.Protocol))
+		s.Protocol = fill(t.StatusProtocol, "protocol", q.Protocol)
 	}
 	p.render(w, v, http.StatusOK, statusPage, fill(t.StatusTitle, "id", s.ID), s)
 }
