@@ -6,8 +6,12 @@ import (
 	"sync"
 )
 
-// Connectivity is the built-in service by which systems find out whether they are online.
-const Connectivity = "connectivity"
+// Built-in services that the rules speak of.
+const (
+	Connectivity  = "connectivity"   // by which systems find out whether they are online
+	CertifiedMail = "pec"            // of the providers of certified mail (R10)
+	Signature     = "firma-digitale" // that comes with every grant of mail (R4)
+)
 
 // builtin is a built-in service as catalog_data.go writes it down. How to add one: an entry there, in order of ids; stores
 // of towns take it up at the next start.
@@ -28,7 +32,7 @@ type cited struct {
 var catalog = sync.OnceValue(func() []Service {
 	out := make([]Service, len(builtins))
 	for i, b := range builtins {
-		out[i] = Service{ID: b.id, Title: b.title, Channel: b.channel, Builtin: true}
+		out[i] = Service{ID: b.id, Title: b.title, Channel: b.channel, PEC: b.id == CertifiedMail, Builtin: true}
 		for _, c := range b.entries {
 			for text := range strings.FieldsSeq(c.rules) {
 				rule, _, err := ParseRule(text)

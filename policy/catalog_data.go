@@ -48,7 +48,7 @@ var builtins = []builtin{
 		{"seen in public lists of connectivity probes: NetworkManager of Ubuntu, Debian and GNOME", "2026-11",
 			"connectivity-check.ubuntu.com network-test.debian.org nmcheck.gnome.org"},
 	}},
-	{"firma-digitale", "Firma digitale: verifica dei certificati e marche temporali", Web, []cited{
+	{Signature, "Firma digitale: verifica dei certificati e marche temporali", Web, []cited{
 		{"AgID: Italian trusted list", "2026-09", "eidas.agid.gov.it"},
 		{"European Commission: list of the trusted lists", "2026-09", "ec.europa.eu"},
 		{timestampSurvey, "2026-11", `
@@ -90,7 +90,7 @@ var builtins = []builtin{
 		{pagopaCode, "2026-11", ".platform.pagopa.it .interop.pagopa.it developer.pagopa.it"},
 		{unchecked, "", ".pagopa.it .pagopa.gov.it"},
 	}},
-	{"pec", "Posta elettronica certificata (PEC)", Mail, []cited{
+	{CertifiedMail, "Posta elettronica certificata (PEC)", Mail, []cited{
 		{"seen in public program code: Aruba PEC", "2026-11", ".pec.it .pec.aruba.it"},
 		{"seen in public program code: Actalis", "2026-11", "webmail.pec.actalis.it"},
 		{"seen in public program code: InfoCert Legalmail", "2026-11", "legalmail.infocert.it imap.legalmail.infocert.it sendm.legalmail.infocert.it .legalmail.it"},

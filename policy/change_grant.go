@@ -68,8 +68,14 @@ func (e *Edit) Wanted(c *AddGrants) (wanted []Grant, notes []string, err error) 
 	return e.understand(*c)
 }
 
-// Open makes grants of what is wanted, on a request that is there.
+// Open makes grants of what is wanted, on a request that is there. Certified mail rests on the request's ground, which it
+// fills in where it is the office's only one.
 func (e *Edit) Open(wanted []Grant, q *Request) (grants []*Grant, err error) {
+	if services := servicesOf(wanted); e.certified(services) {
+		if q.Ground, err = e.CheckGround(q.Office, services, q.Ground); err != nil {
+			return nil, err
+		}
+	}
 	for _, g := range wanted {
 		g.Request = q.ID
 		if twin, ok := e.Twin(&g); ok {
@@ -158,6 +164,10 @@ func (e *Edit) understand(c AddGrants) (wanted []Grant, notes []string, err erro
 			if err := checkServiceGrant(sv, c.Subject, c.Channel); err != nil {
 				return nil, nil, err
 			}
+			if sv.PEC && c.Office == "" {
+				_, err := e.CheckGround("", []string{sv.ID}, c.Ground)
+				return nil, nil, err
+			}
 			g.Service, g.Channel = sv.ID, sv.Channel
 		} else {
 			rule, note, err := ParseRule(text)
@@ -219,12 +229,22 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	services := servicesOf(wanted)
+	if found && c.Ground == "" && e.certified(services) {
+		c.Ground = q.Ground
+	}
+	if c.Ground, err = e.CheckGround(c.Office, services, c.Ground); err != nil {
+		return nil, err
+	}
 	if found {
 		if q.Office != c.Office {
 			return nil, conflict("check the number", "protocol %s is already the request of %s (%s)", c.Protocol, orIT(q.Office), q.Date)
 		}
 		if reason != "" && reason != q.Reason {
 			return nil, conflict("leave --reason out to add to it, or check the number", "protocol %s is already a request with other reasons: %q", c.Protocol, shorten(q.Reason))
+		}
+		if c.Ground != "" && q.Ground != "" && c.Ground != q.Ground {
+			return nil, conflict("leave --ground out, or check the number", "protocol %s is already a request on another ground: %s", c.Protocol, q.Ground)
 		}
 		if q.State != Approved {
 			return nil, conflict("see `usciere request show "+q.ID.String()+"`", "protocol %s is the request %s, which is %s", c.Protocol, q.ID, q.State)
@@ -240,11 +260,10 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 			}
 		}
 	}
-	for _, g := range wanted {
-		if g.Service != "" {
-			q.Services = append(slices.Clone(q.Services), g.Service)
-		}
+	if c.Ground != "" {
+		q.Ground = c.Ground
 	}
+	q.Services = append(slices.Clone(q.Services), services...)
 	for _, text := range c.Names {
 		if _, isService := e.Service(strings.TrimSpace(text)); !isService {
 			q.Addresses = append(q.Addresses, strings.TrimSpace(text))

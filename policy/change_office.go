@@ -14,6 +14,7 @@ type AddOffice struct {
 	IPA      string         `json:"ipa,omitempty"`
 	Networks []netip.Prefix `json:"networks,omitempty"`
 	Sinkhole Mode           `json:"sinkhole,omitempty"`
+	PEC      []Ground       `json:"pec,omitempty"` // the grounds on which it may ask for certified mail (R11)
 }
 
 // Kind names the change in the journal.
@@ -25,10 +26,16 @@ func (c AddOffice) Apply(e *Edit) (Made, error) {
 		return Made{}, err
 	}
 	if old, ok := e.Office(c.ID); ok {
-		return Made{}, conflict("choose another id, or change it with `usciere office rename`", "office %s is there already: %s", c.ID, old.Name)
+		return Made{}, conflict("choose another id, or change it with `usciere office change`", "office %s is there already: %s", c.ID, old.Name)
 	}
-	o := Office{ID: c.ID, Name: c.Name, Mailbox: c.Mailbox, IPA: c.IPA, Networks: c.Networks, Sinkhole: c.Sinkhole}
+	o := Office{ID: c.ID, Name: c.Name, Mailbox: c.Mailbox, IPA: c.IPA, Networks: c.Networks, Sinkhole: c.Sinkhole, PEC: c.PEC}
 	if err := checkOffice(&o); err != nil {
+		return Made{}, err
+	}
+	if err := e.checkOfficeMailbox(&o); err != nil {
+		return Made{}, err
+	}
+	if err := e.checkEntitled(&o); err != nil {
 		return Made{}, err
 	}
 	e.setOffice(&o)
@@ -52,10 +59,7 @@ func checkOffice(o *Office) error {
 	if err := CheckText("the name", o.Name, 200); err != nil {
 		return err
 	}
-	if err := CheckText("the IPA code", o.IPA, 60); err != nil {
-		return err
-	}
-	return checkMailbox(o.Mailbox)
+	return CheckText("the IPA code", o.IPA, 60)
 }
 
 // claim checks that a prefix can be given to the office.
@@ -86,14 +90,16 @@ func (e *Edit) claim(p netip.Prefix, office string) error {
 	return nil
 }
 
-// ChangeOffice gives an office another name, mailbox, IPA code or sinkhole mode; what is nil stays.
+// ChangeOffice gives an office another name, mailbox, IPA code, sinkhole mode or other grounds for certified mail; what is nil
+// stays. A mailbox that stays is not judged again.
 type ChangeOffice struct {
 	Based
-	ID       string  `json:"id"`
-	Name     *string `json:"name,omitempty"`
-	Mailbox  *string `json:"mailbox,omitempty"`
-	IPA      *string `json:"ipa,omitempty"`
-	Sinkhole *Mode   `json:"sinkhole,omitempty"`
+	ID       string    `json:"id"`
+	Name     *string   `json:"name,omitempty"`
+	Mailbox  *string   `json:"mailbox,omitempty"`
+	IPA      *string   `json:"ipa,omitempty"`
+	Sinkhole *Mode     `json:"sinkhole,omitempty"`
+	PEC      *[]Ground `json:"pec,omitempty"` // all of them; empty: none
 }
 
 // Kind names the change in the journal.
@@ -113,8 +119,22 @@ func (c ChangeOffice) Apply(e *Edit) (Made, error) {
 	setIf(&o.Mailbox, c.Mailbox)
 	setIf(&o.IPA, c.IPA)
 	setIf(&o.Sinkhole, c.Sinkhole)
+	setIf(&o.PEC, c.PEC)
 	if err := checkOffice(&o); err != nil {
 		return Made{}, err
+	}
+	if o.Mailbox != old.Mailbox {
+		if err := e.checkOfficeMailbox(&o); err != nil {
+			return Made{}, err
+		}
+	}
+	if c.PEC != nil {
+		if err := e.checkEntitled(&o); err != nil {
+			return Made{}, err
+		}
+		if err := e.checkTaken(old, &o); err != nil {
+			return Made{}, err
+		}
 	}
 	out, err := e.putOffice(o)
 	return Made{Office: c.ID, Body: out}, err

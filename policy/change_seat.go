@@ -48,6 +48,12 @@ func (c AddSeat) Apply(e *Edit) (Made, error) {
 		}
 		s.Holders = []Holder{{Name: holder, From: c.From}}
 	}
+	if err := e.checkSeatMailbox(&s); err != nil {
+		return Made{}, err
+	}
+	if err := e.checkHoldersMail(&s); err != nil {
+		return Made{}, err
+	}
 	seat, err := e.putSeat(s)
 	if err != nil {
 		return Made{}, err
@@ -108,6 +114,9 @@ func (c AssignSeat) Apply(e *Edit) (Made, error) {
 		s.Holders = withoutLast(old.Holders)
 	}
 	if s.Holders, err = succeed(s.Holders, holder, c.From); err != nil {
+		return Made{}, err
+	}
+	if err := e.checkHoldersMail(&s); err != nil {
 		return Made{}, err
 	}
 	seat, err := e.putSeat(s)

@@ -14,6 +14,7 @@ type AddService struct {
 	Channel  Channel       `json:"channel,omitempty"` // Web if empty
 	Rules    []ServiceRule `json:"rules"`
 	Eligible []string      `json:"eligible,omitempty"`
+	PEC      bool          `json:"pec,omitempty"` // certified mail: a request for it names its ground (R11)
 	Replace  bool          `json:"replace,omitempty"`
 }
 
@@ -38,7 +39,7 @@ func (c AddService) Apply(e *Edit) (Made, error) {
 			return Made{}, err
 		}
 	}
-	sv := Service{ID: c.ID, Title: strings.TrimSpace(c.Title), Channel: c.Channel, Rules: c.Rules, Eligible: c.Eligible}
+	sv := Service{ID: c.ID, Title: strings.TrimSpace(c.Title), Channel: c.Channel, Rules: c.Rules, Eligible: c.Eligible, PEC: c.PEC}
 	if sv.Channel == "" {
 		sv.Channel = Web
 	}
@@ -50,6 +51,9 @@ func (c AddService) Apply(e *Edit) (Made, error) {
 	}
 	if exists && old.Channel != sv.Channel && e.services[c.ID].used > 0 {
 		return Made{}, conflict("revoke its grants first, or make another service", "service %s is granted on the channel %s", c.ID, old.Channel)
+	}
+	if exists && old.PEC != sv.PEC && e.services[c.ID].used > 0 {
+		return Made{}, conflict("revoke its grants first, or make another service", "service %s is granted, and certified mail is granted on a ground of its own (R11)", c.ID)
 	}
 	out, err := e.putService(sv)
 	return Made{Body: out}, err
@@ -67,6 +71,9 @@ func (e *Edit) checkService(sv *Service) error {
 	}
 	if len(sv.Rules) == 0 || len(sv.Rules) > maxServiceRules {
 		return invalid("give 1 to 10000 of them", "service %s has %d domain rules", sv.ID, len(sv.Rules))
+	}
+	if sv.PEC && sv.Channel != Mail {
+		return invalid("give --channel mail", "service %s is certified mail, which is of the channel mail", sv.ID)
 	}
 	seen := map[Rule]bool{}
 	for _, r := range sv.Rules {
@@ -212,5 +219,5 @@ func (l *Live) install() error {
 }
 
 func sameService(a, b *Service) bool {
-	return a.Title == b.Title && a.Channel == b.Channel && slices.Equal(a.Rules, b.Rules)
+	return a.Title == b.Title && a.Channel == b.Channel && a.PEC == b.PEC && slices.Equal(a.Rules, b.Rules)
 }

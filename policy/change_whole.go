@@ -28,7 +28,8 @@ func (c SetSeat) Apply(e *Edit) (Made, error) {
 	if err := CheckID("a seat", c.ID); err != nil {
 		return Made{}, err
 	}
-	if old, ok := e.Seat(c.ID); ok {
+	old, exists := e.Seat(c.ID)
+	if exists {
 		if err := c.check("seat "+c.ID, old.Version); err != nil {
 			return Made{}, err
 		}
@@ -38,6 +39,14 @@ func (c SetSeat) Apply(e *Edit) (Made, error) {
 		return Made{}, err
 	}
 	if err := checkHolders(s.Holders); err != nil {
+		return Made{}, err
+	}
+	if !exists || old.Mailbox != s.Mailbox {
+		if err := e.checkSeatMailbox(&s); err != nil {
+			return Made{}, err
+		}
+	}
+	if err := e.checkHoldersMail(&s); err != nil {
 		return Made{}, err
 	}
 	seat, err := e.putSeat(s)

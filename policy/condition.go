@@ -36,6 +36,12 @@ func (g *Grant) terms() terms {
 	return t
 }
 
+// signatureTerms are the terms on which the signature infrastructure comes with a grant of mail (R4): its dates and
+// timetable. They are those of a rule of the web, so that no grant of a service has the same.
+func (g *Grant) signatureTerms() (terms, bool) {
+	return terms{web: true, from: g.From, until: g.Until, schedule: g.Schedule}, g.Channel == Mail
+}
+
 func joinTypes(types []Type) string {
 	names := make([]string, len(types))
 	for i, t := range types {

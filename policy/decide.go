@@ -107,7 +107,8 @@ func (v *Verdict) Rule(name []byte) Rule { return Rule{v.kind, Name(name[v.suffi
 //  3. an unrestricted role is allowed (R9),
 //  4. any grant of the office, of the role or of everyone that covers the name, on its channel, for this type, at this
 //     time, allows; the most specific is named: the longest name, an exact rule before a subtree, the office's own before
-//     the role's before everyone's, a rule of its own before a service's, the older grant, *.name before .name,
+//     the role's before everyone's, a rule of its own before a service's, the older grant, *.name before .name, the
+//     grant's own service before the signature infrastructure that comes with a grant of mail (R4),
 //  5. otherwise the name is sinkholed.
 //
 // Local zones and special names come before it, on the query path. name is in canonical wire form. Decide is pure,
@@ -168,7 +169,8 @@ func (s *Snapshot) match(c *Client, entries []entry, q question) (best Verdict, 
 		if kind == Exact {
 			rank += 8
 		}
-		older := cmp.Or(cmp.Compare(GrantID(grant), best.Grant), cmp.Compare(kind, best.kind)) < 0
+		// Where all is alike it is one grant of mail: what comes with it (R4) stands before its own service.
+		older := cmp.Or(cmp.Compare(GrantID(grant), best.Grant), cmp.Compare(kind, best.kind)) <= 0
 		if rank > top || rank == top && older {
 			top, found = rank, true
 			best = Verdict{Action: Allow, Reason: Granted, Grant: GrantID(grant), Service: sv, kind: kind, Subject: c.subject(subject)}

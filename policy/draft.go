@@ -90,10 +90,14 @@ func (s *Snapshot) setService(record *Service) {
 // enterService adds or replaces the record of a service within what is not shared.
 func (s *Snapshot) enterService(record *Service) *service {
 	next := &service{Service: record}
-	if old, ok := s.services[record.ID]; ok {
+	switch old, ok := s.services[record.ID]; {
+	case ok:
 		next.number, next.used = old.number, old.used
 		s.servicen[next.number-1] = next
-	} else {
+	case record.ID == Signature && record.Builtin:
+		next.number = signatureNumber
+		s.servicen[next.number-1] = next
+	default:
 		s.servicen = append(s.servicen, next)
 		next.number = uint32(len(s.servicen))
 	}
@@ -126,14 +130,13 @@ func (s *Snapshot) addGrant(g *Grant) {
 	cond := s.condition(g.terms())
 	if g.Rule != nil {
 		eachEntry([]byte(g.Rule.Name), s.owner(g.Subject), uint32(g.ID), cond, s.putEntry)
-		return
+	} else {
+		s.hold(g.Subject, held{s.services[g.Service].number, uint32(g.ID), cond})
+		s.countUse(g.Service, 1)
 	}
-	h := held{s.services[g.Service].number, uint32(g.ID), cond}
-	s.changeHoldings(g.Subject, func(all holdings) holdings {
-		i, _ := slices.BinarySearchFunc(all, h, held.order)
-		return slices.Insert(slices.Clone(all), i, h)
-	})
-	s.countUse(g.Service, 1)
+	if h, ok := s.signatureOf(g); ok {
+		s.hold(g.Subject, h)
+	}
 }
 
 func (s *Snapshot) dropGrant(g *Grant) {
@@ -141,13 +144,35 @@ func (s *Snapshot) dropGrant(g *Grant) {
 	cond := s.condition(g.terms())
 	if g.Rule != nil {
 		eachEntry([]byte(g.Rule.Name), s.owner(g.Subject), uint32(g.ID), cond, s.takeEntry)
-		return
+	} else {
+		s.release(g.Subject, held{s.services[g.Service].number, uint32(g.ID), cond})
+		s.countUse(g.Service, -1)
 	}
-	h := held{s.services[g.Service].number, uint32(g.ID), cond}
-	s.changeHoldings(g.Subject, func(all holdings) holdings {
+	if h, ok := s.signatureOf(g); ok {
+		s.release(g.Subject, h)
+	}
+}
+
+// signatureOf is what of the signature infrastructure comes with a grant, if it is one of mail (R4).
+func (s *Snapshot) signatureOf(g *Grant) (held, bool) {
+	t, ok := g.signatureTerms()
+	if !ok {
+		return held{}, false
+	}
+	return held{signatureNumber, uint32(g.ID), s.condition(t)}, true
+}
+
+func (s *Snapshot) hold(to Subject, h held) {
+	s.changeHoldings(to, func(all holdings) holdings {
+		i, _ := slices.BinarySearchFunc(all, h, held.order)
+		return slices.Insert(slices.Clone(all), i, h)
+	})
+}
+
+func (s *Snapshot) release(to Subject, h held) {
+	s.changeHoldings(to, func(all holdings) holdings {
 		return slices.DeleteFunc(slices.Clone(all), func(o held) bool { return o == h })
 	})
-	s.countUse(g.Service, -1)
 }
 
 // Twin is a grant with the same subject, rule or service, and terms, if there is one.

@@ -144,7 +144,7 @@ func fuzzTown(t testing.TB) (*Snapshot, *oracle) {
 	}
 	town.do(
 		AddService{ID: "svc", Rules: rules(".a.it", "*.a.it", "b.a.it", "a.a.a.it")}, AddService{ID: "posta", Channel: Mail, Rules: rules("b.it", "autodiscover.b.it", "*.c.it")},
-		AddHost{Addr: addr("10.20.1.6"), Role: Server},
+		AddHost{Addr: addr("10.20.1.6"), Role: Server}, signing("a.b.it", ".d.it", "b.c.it"),
 	)
 	town.allow("everyone", "svc")
 	town.allow("anagrafe", "svc posta a.it *.b.it .c.it", func(c *AddGrants) { c.Until = "2030-01-01" })

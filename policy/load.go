@@ -18,8 +18,11 @@ func Check(store Store) error {
 	})
 }
 
+// Compile builds the rules that records make, as they are in force in a town.
+func Compile(records Reader, town Town) (*Snapshot, error) { return load(records, town) }
+
 // load builds the snapshot of everything in the store.
-func load(tx Tx, town Town) (*Snapshot, error) {
+func load(tx Reader, town Town) (*Snapshot, error) {
 	s := newSnapshot(town)
 	s.version = tx.Version()
 	steps := []func() error{
@@ -73,7 +76,7 @@ func (s *Snapshot) loadHost(h *Host) error {
 
 // loadGrants adds all grants in force, and the rules of the services, which are there already. There may be a million of
 // them, so that every processor reads its share.
-func (s *Snapshot) loadGrants(tx Tx) error {
+func (s *Snapshot) loadGrants(tx Reader) error {
 	shared := &knownTerms{s: s, places: map[terms]uint32{}}
 	loaders := make([]*grantLoader, runtime.GOMAXPROCS(0))
 	readers := make([]RecordReader, len(loaders))
@@ -93,7 +96,9 @@ func (s *Snapshot) loadGrants(tx Tx) error {
 	for _, l := range loaders {
 		s.grants += l.grants
 		for _, h := range l.held {
-			s.servicen[h.service-1].used++
+			if !h.along {
+				s.servicen[h.service-1].used++
+			}
 			*s.holdingsOf(h.owner) = append(*s.holdingsOf(h.owner), h.held)
 		}
 	}
@@ -143,7 +148,7 @@ func (k *knownTerms) place(t terms) uint32 {
 type grantLoader struct {
 	s      *Snapshot // only read here, but for its conditions
 	shared *knownTerms
-	conds  [len(kindSigns) + 1]map[string]uint32 // by kind of rule, or of services, and terms as written: place in Snapshot.conds
+	conds  [len(kindSigns) + 1]map[string]places // by kind of rule, or of services, and terms as written
 	stored storedGrant
 
 	rules, marks gathering
@@ -151,9 +156,16 @@ type grantLoader struct {
 	grants       int // in force
 }
 
+// places are where in Snapshot.conds the conditions of a grant stand.
+type places struct {
+	own       uint32
+	signature uint32 // of what comes with a grant of mail; 0: nothing does
+}
+
 type ownHeld struct {
 	owner
 	held
+	along bool // it comes with a grant of something else
 }
 
 // ofService is the place of services in grantLoader.conds.
@@ -162,7 +174,7 @@ const ofService = RuleKind(len(kindSigns))
 func newGrantLoader(s *Snapshot, shared *knownTerms) *grantLoader {
 	l := &grantLoader{s: s, shared: shared}
 	for i := range l.conds {
-		l.conds[i] = map[string]uint32{}
+		l.conds[i] = map[string]places{}
 	}
 	return l
 }
@@ -191,15 +203,18 @@ func (l *grantLoader) read(text []byte, decode func(into any) error) error {
 	if g.Office != "" && l.s.offices[g.Office] == nil || g.Rule == nil && l.s.services[g.Service] == nil {
 		return fmt.Errorf("grant %s is for %s on %s, one of which is not there", g.ID, g.Subject, g.Opens())
 	}
-	cond, kind := l.shared.place(g.terms()), ofService
+	at, kind := places{own: l.shared.place(g.terms())}, ofService
+	if t, ok := g.signatureTerms(); ok {
+		at.signature = l.shared.place(t)
+	}
 	if g.Rule != nil {
 		kind = g.Rule.Kind
-		l.addRule([]byte(g.Rule.Name), l.s.owner(g.Subject), g.ID, cond)
+		l.addRule([]byte(g.Rule.Name), l.s.owner(g.Subject), g.ID, at)
 	} else {
-		l.addService(l.s.services[g.Service], l.s.owner(g.Subject), g.ID, cond)
+		l.addService(l.s.services[g.Service], l.s.owner(g.Subject), g.ID, at)
 	}
 	if plain {
-		l.conds[kind][string(l.stored.terms)] = cond
+		l.conds[kind][string(l.stored.terms)] = at
 	}
 	return nil
 }
@@ -219,27 +234,36 @@ func (l *grantLoader) addStored() bool {
 	if !g.rule {
 		kind = ofService
 	}
-	cond, known := l.conds[kind][string(g.terms)]
+	at, known := l.conds[kind][string(g.terms)]
 	if !known {
 		return false
 	}
 	if g.rule {
-		l.addRule(g.name(), who, g.id, cond)
+		l.addRule(g.name(), who, g.id, at)
 		return true
 	}
 	sv := l.s.services[string(g.service)]
 	if sv != nil {
-		l.addService(sv, who, g.id, cond)
+		l.addService(sv, who, g.id, at)
 	}
 	return sv != nil
 }
 
-func (l *grantLoader) addRule(name []byte, who owner, id GrantID, cond uint32) {
+func (l *grantLoader) addRule(name []byte, who owner, id GrantID, at places) {
 	l.grants++
-	eachEntry(name, who, uint32(id), cond, l.gather)
+	eachEntry(name, who, uint32(id), at.own, l.gather)
+	l.addSignature(who, id, at)
 }
 
-func (l *grantLoader) addService(sv *service, who owner, id GrantID, cond uint32) {
+func (l *grantLoader) addService(sv *service, who owner, id GrantID, at places) {
 	l.grants++
-	l.held = append(l.held, ownHeld{who, held{sv.number, uint32(id), cond}})
+	l.held = append(l.held, ownHeld{who, held{sv.number, uint32(id), at.own}, false})
+	l.addSignature(who, id, at)
+}
+
+// addSignature adds the signature infrastructure that comes with a grant of mail (R4).
+func (l *grantLoader) addSignature(who owner, id GrantID, at places) {
+	if at.signature != isMark {
+		l.held = append(l.held, ownHeld{who, held{signatureNumber, uint32(id), at.signature}, true})
+	}
 }

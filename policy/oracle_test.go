@@ -115,21 +115,24 @@ func (o *oracle) decide(c asker, name Name, t Type, at time.Time) judged {
 	var found []candidate
 	for _, g := range o.grants {
 		subject := slices.Index([]Subject{{Office: c.office}, {Role: c.role}, {Everyone: true}}, g.Subject)
-		if subject < 0 || len(g.Types) > 0 && !slices.Contains(g.Types, t) || !o.inForce(g, at) {
+		if subject < 0 || !o.inForce(g, at) {
 			continue
 		}
 		for _, r := range o.rulesOf(g) {
-			if !opens(r, labelsOf(name), t) {
+			if !opens(r, labelsOf(name), t) || !r.along && len(g.Types) > 0 && !slices.Contains(g.Types, t) {
 				continue
 			}
 			kind, base := kindOf(r.text)
-			direct := 0
+			direct, along := 0, 0
 			if r.service != "" {
 				direct = 1
 			}
+			if r.along {
+				along = 1
+			}
 			found = append(found, candidate{
 				judged{Allow, Granted, g.ID, r.service, g.Subject, r.text},
-				[]int{-len(strings.Split(base, ".")), min(kind, 1), subject, direct, int(g.ID), kind},
+				[]int{-len(strings.Split(base, ".")), min(kind, 1), subject, direct, int(g.ID), kind, along},
 			})
 		}
 	}
@@ -143,16 +146,20 @@ func (o *oracle) decide(c asker, name Name, t Type, at time.Time) judged {
 type openedRule struct {
 	text, service string
 	hosts, mail   bool // names but those of mail; names of mail
+	along         bool // it comes with a grant of mail (R4), for all types
 }
 
 func (o *oracle) rulesOf(g Grant) (out []openedRule) {
 	if g.Rule != nil {
-		return []openedRule{{text: g.Rule.String(), hosts: g.Channel == Web, mail: g.Channel == Mail}}
+		out = append(out, openedRule{text: g.Rule.String(), hosts: g.Channel == Web, mail: g.Channel == Mail})
 	}
 	for _, sv := range o.services {
-		if sv.ID == g.Service {
-			for _, r := range sv.Rules {
-				out = append(out, openedRule{r.Rule.String(), sv.ID, true, sv.Channel == Mail})
+		for _, r := range sv.Rules {
+			if sv.ID == g.Service {
+				out = append(out, openedRule{r.Rule.String(), sv.ID, true, sv.Channel == Mail, false})
+			}
+			if sv.ID == "firma-digitale" && sv.Builtin && g.Channel == Mail { // R4
+				out = append(out, openedRule{r.Rule.String(), sv.ID, true, false, true})
 			}
 		}
 	}

@@ -46,7 +46,7 @@ var (
 // someChange draws a change that may well be refused.
 func someChange(t *rapid.T, store *memStore) Change {
 	optional := func(g *rapid.Generator[netip.Addr]) []netip.Addr { return rapid.SliceOfN(g, 0, 2).Draw(t, "hosts") }
-	switch rapid.SampledFrom(strings.Fields("office network -network host -host seat assign set-seat set-host -seat -office service -service grant grant grant grant revoke")).Draw(t, "change") {
+	switch rapid.SampledFrom(strings.Fields("office network -network host -host seat assign set-seat set-host -seat -office service -service catalog grant grant grant grant revoke")).Draw(t, "change") {
 	case "office":
 		return AddOffice{ID: someIDs.Draw(t, "id"), Name: "x", Networks: rapid.SliceOfN(someNets, 0, 2).Draw(t, "networks")}
 	case "network":
@@ -94,12 +94,16 @@ func someChange(t *rapid.T, store *memStore) Change {
 		if sv.ID == "posta" {
 			sv.Channel = Mail
 		}
-		for _, text := range rapid.SliceOfNDistinct(someRules, 1, 4, rapid.ID).Draw(t, "rules") {
-			if r, _, err := ParseRule(text); err == nil {
-				sv.Rules = append(sv.Rules, ServiceRule{Rule: r, Source: "x"})
+		sv.Rules = someServiceRules(t)
+		return sv
+	case "catalog":
+		sv := Service{ID: Signature, Title: "x", Channel: Web, Builtin: true}
+		for _, r := range someServiceRules(t) {
+			if checkServiceRule(&sv, r.Rule) == nil {
+				sv.Rules = append(sv.Rules, r)
 			}
 		}
-		return sv
+		return installCatalog{[]Service{sv}}
 	case "-service":
 		return RemoveService{ID: someServices.Draw(t, "id")}
 	case "revoke":
@@ -109,9 +113,18 @@ func someChange(t *rapid.T, store *memStore) Change {
 	}
 }
 
+func someServiceRules(t *rapid.T) (out []ServiceRule) {
+	for _, text := range rapid.SliceOfNDistinct(someRules, 1, 4, rapid.ID).Draw(t, "rules") {
+		if r, _, err := ParseRule(text); err == nil {
+			out = append(out, ServiceRule{Rule: r, Source: "x"})
+		}
+	}
+	return out
+}
+
 func someGrant(t *rapid.T) Change {
 	c := AddGrants{
-		Names: []string{rapid.OneOf(someRules, someServices).Draw(t, "name")}, Protocol: nextProtocol(), Reason: "x", Date: "2026-03-01",
+		Names: []string{rapid.OneOf(someRules, someServices, rapid.Just(Signature)).Draw(t, "name")}, Protocol: nextProtocol(), Reason: "x", Date: "2026-03-01",
 		From: someMoments.Draw(t, "from"), Until: someMoments.Draw(t, "until"), Schedule: someSchedules.Draw(t, "schedule"),
 		Channel: rapid.SampledFrom([]Channel{"", "", Mail}).Draw(t, "channel"), Types: rapid.SliceOfN(someTypes, 0, 2).Draw(t, "types"),
 	}

@@ -7,10 +7,16 @@ import (
 )
 
 // Records reads grants and requests as they are written.
-type Records struct{ tx Tx }
+type Records struct{ tx Reader }
+
+// RecordsOf reads the records that a Reader has.
+func RecordsOf(r Reader) Records { return Records{r} }
 
 // Version is the version of the rules that the records are of.
 func (r Records) Version() uint64 { return r.tx.Version() }
+
+// Head is the end of the journal that the records are of, SEQ:HASH.
+func (r Records) Head() string { return r.tx.Head() }
 
 // Grant is the grant of that number, revoked or not.
 func (r Records) Grant(id GrantID) (*Grant, error) {
@@ -103,7 +109,7 @@ func (r Records) EachGrantOf(s Subject, fn func(*Grant) bool) error {
 func (r Records) EachGrant(fn func(*Grant) bool) error { return each(r.tx, TableGrants, fn) }
 
 // each calls fn with the records of a table, in order of keys, until fn says false.
-func each[R any](tx Tx, t Table, fn func(*R) bool) error {
+func each[R any](tx Reader, t Table, fn func(*R) bool) error {
 	err := eachRecord(tx, t, func(r *R) error {
 		if !fn(r) {
 			return errStop
@@ -116,7 +122,7 @@ func each[R any](tx Tx, t Table, fn func(*R) bool) error {
 	return err
 }
 
-func eachRecord[R any](tx Tx, t Table, do func(*R) error) error {
+func eachRecord[R any](tx Reader, t Table, do func(*R) error) error {
 	return tx.Each(t, "", func(key string, decode func(any) error) error {
 		r := new(R)
 		if err := decode(r); err != nil {

@@ -25,7 +25,7 @@ type Snapshot struct {
 	byNumber []*office // number-1 → office; nil where one was removed
 	seats    map[string]*Seat
 	services map[string]*service
-	servicen []*service // number-1 → service
+	servicen []*service // number-1 → service; nil where there is none
 
 	everyone holdings
 	roles    [len(roleNumbers)]holdings
@@ -69,6 +69,9 @@ type boundSeat struct {
 	role   Role
 }
 
+// signatureNumber is the number of the built-in service Signature, also while it is not there: grants of mail hold it.
+const signatureNumber = 1
+
 // holdings are the services granted to one subject, sorted by service.
 type holdings []held
 
@@ -102,7 +105,7 @@ func newSnapshot(town Town) *Snapshot {
 		town:     town,
 		site:     new(bart.Lite),
 		networks: new(bart.Table[uint32]), hosts: new(bart.Table[*machine]),
-		offices: map[string]*office{}, seats: map[string]*Seat{}, services: map[string]*service{},
+		offices: map[string]*office{}, seats: map[string]*Seat{}, services: map[string]*service{}, servicen: make([]*service, signatureNumber),
 		rules: newIndex(), marks: newIndex(), conds: make([]condition, 1),
 	}
 	for _, p := range town.Site {

@@ -36,8 +36,9 @@ type Store interface {
 	Update(func(Tx) error) error
 }
 
-// Tx is one transaction of a Store. Its errors are faults of the store (disk, damage), never refusals.
-type Tx interface {
+// Reader is the reading half of a transaction: the records of one moment, whoever keeps them. Its errors are faults of the
+// store (disk, damage), never refusals.
+type Reader interface {
 	// Get reads a record; false when there is none.
 	Get(t Table, key string, into any) (bool, error)
 	// Each calls fn with every record whose key has the prefix, in order of keys, until fn returns an error.
@@ -45,14 +46,19 @@ type Tx interface {
 	// Scan reads all records of a table, in no order: each reader is called from a goroutine of
 	// its own with a share of them.
 	Scan(t Table, readers []RecordReader) error
-	Put(t Table, key string, record any) error
-	Delete(t Table, key string) error
-	// Next is the next free number of a table, from 1; none is given twice.
-	Next(t Table) (uint64, error)
 	// Version is the sequence number of the newest journal entry.
 	Version() uint64
 	// Head is the end of the journal as text, SEQ:HASH.
 	Head() string
+}
+
+// Tx is one transaction of a Store. Its errors are faults of the store, as a Reader's are.
+type Tx interface {
+	Reader
+	Put(t Table, key string, record any) error
+	Delete(t Table, key string) error
+	// Next is the next free number of a table, from 1; none is given twice.
+	Next(t Table) (uint64, error)
 	// Journal appends an entry, whose sequence number is Version()+1.
 	Journal(Entry) error
 }

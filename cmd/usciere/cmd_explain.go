@@ -108,7 +108,10 @@ func place(e *admin.Explanation) string {
 // basis prints the rule that allowed, and the paperwork behind it.
 func (s screen) basis(e *admin.Explanation) {
 	rule := e.Rule
-	if e.Service != "" {
+	switch {
+	case e.Service != "" && e.Service != e.Grant.Service:
+		rule += " (service " + e.Service + ", which comes with mail)"
+	case e.Service != "":
 		rule += " (service " + e.Service + ")"
 	}
 	when := strings.ReplaceAll(terms(e.Grant), "  ", ", ")

@@ -18,6 +18,7 @@ func allowCommand() *cobra.Command {
 	var change policy.AddGrants
 	var file string
 	var types []string
+	var dryRun bool
 	c := online(&cobra.Command{
 		Use:   "allow NAME… --office ID --protocol N/YYYY --reason TEXT",
 		Short: "Grant names, addresses of pages or services on the paperwork of a request",
@@ -30,6 +31,9 @@ func allowCommand() *cobra.Command {
 		}
 		if change.Types, err = parseAll(types, policy.ParseType); err != nil {
 			return err
+		}
+		if dryRun {
+			return s.previewGrants(change)
 		}
 		made, err := s.AddGrants(s.ctx, change)
 		if err != nil {
@@ -64,9 +68,12 @@ func allowCommand() *cobra.Command {
 	textFlag(c, &change.Channel, "channel", "`CHANNEL`: web or mail (web, or the service's own)")
 	f.StringSliceVar(&types, "types", nil, "record `TYPES` it opens, with commas (all of the channel)")
 	textFlag(c, &change.Schedule, "schedule", "weekly `TIMETABLE`: \"mon-fri 08:00-14:00; tue,thu 14:30-17:30\"")
+	textFlag(c, &change.Ground, "ground", "`GROUND` of certified mail (the office's only one)")
+	f.BoolVar(&dryRun, "dry-run", false, "only say what would be opened, in full")
 	f.BoolVar(&change.Notice, "notice", false, "write the office a notice of the decision")
 	complete(c, "seat", seats)
 	complete(c, "channel", channels)
+	complete(c, "ground", fixed(policy.Grounds))
 	return c
 }
 
@@ -168,6 +175,9 @@ func grantShow() *cobra.Command {
 			}
 			if len(q.Services) > 0 {
 				s.detail("services", strings.Join(q.Services, ", "))
+			}
+			if q.Ground != "" {
+				s.detail("ground", string(q.Ground))
 			}
 			s.detail("decided", q.Decided.Format(time.DateTime)+" UTC by "+q.DecidedBy)
 			s.detail("version", fmt.Sprint(g.Version))

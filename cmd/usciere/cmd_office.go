@@ -12,7 +12,7 @@ import (
 
 func officeCommand() *cobra.Command {
 	return group("office", "Offices: who they are and where they sit",
-		officeAdd(), officeList(), officeShow(), officeRename(), officeRemove())
+		officeAdd(), officeList(), officeShow(), officeChange(), officeRemove())
 }
 
 // basedFlag lets a command change an object only if it is still at a version.
@@ -23,6 +23,7 @@ func basedFlag(c *cobra.Command, b *policy.Based) {
 func officeAdd() *cobra.Command {
 	var change policy.AddOffice
 	var networks []string
+	var pec string
 	c := online(&cobra.Command{
 		Use:   "add ID --name NAME",
 		Short: "Make an office, with its networks",
@@ -30,6 +31,9 @@ func officeAdd() *cobra.Command {
 	}, func(s *session, args []string) (err error) {
 		change.ID = args[0]
 		if change.Networks, err = parseAll(networks, parsePrefix); err != nil {
+			return err
+		}
+		if change.PEC, err = policy.ParseGrounds(pec); err != nil {
 			return err
 		}
 		o, err := s.AddOffice(s.ctx, change)
@@ -44,7 +48,9 @@ func officeAdd() *cobra.Command {
 	f.StringVar(&change.IPA, "ipa", "", "its `CODE` in the national index (indicepa.gov.it)")
 	f.StringArrayVar(&networks, "network", nil, "`CIDR` of its workstations; repeatable")
 	textFlag(c, &change.Sinkhole, "sinkhole", "`MODE` in which its sinkholed names are answered")
+	f.StringVar(&pec, "pec", "", "`GROUNDS` on which it may ask for certified mail: outside-bodies, court-acts, acts-of-outside-bodies, with commas (none)")
 	complete(c, "sinkhole", fixed(policy.Modes))
+	complete(c, "pec", fixed(policy.Grounds))
 	return c
 }
 
@@ -82,7 +88,7 @@ func officeShow() *cobra.Command {
 		return s.show(d, func() {
 			o := d.Office
 			s.line("office", o.ID, o.Name)
-			for _, field := range [][2]string{{"mailbox", o.Mailbox}, {"ipa", o.IPA}, {"networks", texts(o.Networks)}, {"sinkhole", string(o.Sinkhole)}} {
+			for _, field := range [][2]string{{"mailbox", o.Mailbox}, {"ipa", o.IPA}, {"networks", texts(o.Networks)}, {"sinkhole", string(o.Sinkhole)}, {"pec", texts(o.PEC)}} {
 				if field[1] != "" {
 					s.detail(field[0], field[1])
 				}
@@ -99,14 +105,15 @@ func officeShow() *cobra.Command {
 	})
 }
 
-func officeRename() *cobra.Command {
+func officeChange() *cobra.Command {
 	var change policy.ChangeOffice
-	var name, mailbox, ipa string
+	var name, mailbox, ipa, pec string
 	var sinkhole policy.Mode
 	var c *cobra.Command
 	c = online(&cobra.Command{
-		Use:               "rename ID",
-		Short:             "Give an office another name, mailbox, IPA code or sinkhole mode",
+		Use:               "change ID",
+		Aliases:           []string{"rename"},
+		Short:             "Give an office another name, mailbox, IPA code, sinkhole mode, or grounds for certified mail",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(offices),
 	}, func(s *session, args []string) error {
@@ -124,19 +131,28 @@ func officeRename() *cobra.Command {
 		if given("sinkhole") {
 			change.Sinkhole = &sinkhole
 		}
+		if given("pec") {
+			grounds, err := policy.ParseGrounds(pec)
+			if err != nil {
+				return err
+			}
+			change.PEC = &grounds
+		}
 		o, err := s.ChangeOffice(s.ctx, change)
 		if err != nil {
 			return err
 		}
-		return s.show(o, func() { s.line("changed", o.ID, o.Name, o.Mailbox, o.IPA, string(o.Sinkhole)) })
+		return s.show(o, func() { s.line("changed", o.ID, o.Name, o.Mailbox, o.IPA, string(o.Sinkhole), texts(o.PEC)) })
 	})
 	f := c.Flags()
 	f.StringVar(&name, "name", "", "its new `NAME`")
 	f.StringVar(&mailbox, "mailbox", "", "its new `MAILBOX`")
 	f.StringVar(&ipa, "ipa", "", "its new `CODE` in the national index")
 	textFlag(c, &sinkhole, "sinkhole", "its new sinkhole `MODE`; empty for that of the settings")
-	c.MarkFlagsOneRequired("name", "mailbox", "ipa", "sinkhole")
+	f.StringVar(&pec, "pec", "", "its `GROUNDS` for certified mail, all of them, with commas; empty for none")
+	c.MarkFlagsOneRequired("name", "mailbox", "ipa", "sinkhole", "pec")
 	complete(c, "sinkhole", fixed(policy.Modes))
+	complete(c, "pec", fixed(policy.Grounds))
 	basedFlag(c, &change.Based)
 	return c
 }

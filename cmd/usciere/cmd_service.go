@@ -35,7 +35,7 @@ func serviceList() *cobra.Command {
 				if sv.Builtin {
 					origin = "built-in"
 				}
-				rows = append(rows, []string{sv.ID, string(sv.Channel), strconv.Itoa(sv.Rules), origin, sv.Title, strings.Join(sv.Eligible, ", ")})
+				rows = append(rows, []string{sv.ID, channelText(sv.Channel, sv.PEC), strconv.Itoa(sv.Rules), origin, sv.Title, strings.Join(sv.Eligible, ", ")})
 			}
 			s.table("no services", []string{"SERVICE", "CHANNEL", "RULES", "ORIGIN", "TITLE", "ONLY FOR"}, rows)
 		})
@@ -54,18 +54,31 @@ func serviceShow() *cobra.Command {
 			return err
 		}
 		return s.show(sv, func() {
-			s.line("service", sv.ID, sv.Title, string(sv.Channel))
+			s.line("service", sv.ID, sv.Title, channelText(sv.Channel, sv.PEC))
 			if len(sv.Eligible) > 0 {
 				s.detail("only for", strings.Join(sv.Eligible, ", "))
 			}
 			s.detail("version", fmt.Sprint(sv.Version))
-			var rows [][]string
-			for _, r := range sv.Rules {
-				rows = append(rows, []string{r.Rule.String(), r.Date, r.Source})
-			}
-			s.table("no rules", []string{"RULE", "DATE", "SOURCE"}, rows)
+			s.rules(sv.Rules)
 		})
 	})
+}
+
+// rules prints domain rules with their sources.
+func (s screen) rules(all []policy.ServiceRule) {
+	var rows [][]string
+	for _, r := range all {
+		rows = append(rows, []string{r.Rule.String(), r.Date, r.Source})
+	}
+	s.table("no rules", []string{"RULE", "DATE", "SOURCE"}, rows)
+}
+
+// channelText is a service's channel, and whether it is certified mail.
+func channelText(c policy.Channel, pec bool) string {
+	if pec {
+		return string(c) + " (PEC)"
+	}
+	return string(c)
 }
 
 func serviceAdd() *cobra.Command {
@@ -97,7 +110,9 @@ func serviceAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.show(sv, func() { s.line("kept", sv.ID, sv.Title, string(sv.Channel), counted(len(sv.Rules), "rule")) })
+		return s.show(sv, func() {
+			s.line("kept", sv.ID, sv.Title, channelText(sv.Channel, sv.PEC), counted(len(sv.Rules), "rule"))
+		})
 	})
 	f := c.Flags()
 	f.StringVar(&change.Title, "title", "", "`TITLE` that people know it by")
@@ -107,6 +122,7 @@ func serviceAdd() *cobra.Command {
 	f.StringVar(&source, "source", "", "where the rules come from: the supplier's letter, a page")
 	f.StringVar(&date, "date", "", "`DAY` or month of the source")
 	f.StringArrayVar(&change.Eligible, "only-for", nil, "`ID` of an office that may be granted it (any); repeatable")
+	f.BoolVar(&change.PEC, "pec", false, "it is certified mail: a request for it names its ground; with --channel mail")
 	f.BoolVar(&change.Replace, "replace", false, "put this in the place of a service that is there")
 	complete(c, "channel", channels)
 	complete(c, "only-for", offices)

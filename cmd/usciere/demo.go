@@ -31,13 +31,16 @@ func demoSettings() settings.Settings {
 // demoFolder is where the demo keeps its state: beside that of a real town, never in it.
 func demoFolder(state string) string { return filepath.Join(filepath.Dir(state), "usciere-demo") }
 
-// demoOffices are the offices of the demo, by network; each has a manager's seat to sign for it.
-var demoOffices = []struct{ id, name, network, manager string }{
-	{"anagrafe", "Ufficio Anagrafe", "127.10.1.0/24", "M. Rossi"},
-	{"tributi", "Ufficio Tributi", "127.10.2.0/24", "M. Verdi"},
-	{"protocollo", "Ufficio Protocollo", "127.10.3.0/24", "L. Neri"},
-	{"avvocatura", "Avvocatura", "127.10.4.0/24", "G. Bianchi"},
-	{"cultura", "Ufficio Cultura", "127.10.5.0/24", "P. Gallo"},
+// demoOffices are the offices of the demo, by network; each has a manager's seat to sign for it. Two may ask for certified mail.
+var demoOffices = []struct {
+	id, name, network, manager string
+	pec                        []policy.Ground
+}{
+	{"anagrafe", "Ufficio Anagrafe", "127.10.1.0/24", "M. Rossi", nil},
+	{"tributi", "Ufficio Tributi", "127.10.2.0/24", "M. Verdi", nil},
+	{"protocollo", "Ufficio Protocollo", "127.10.3.0/24", "L. Neri", []policy.Ground{policy.OutsideBodies}},
+	{"avvocatura", "Avvocatura", "127.10.4.0/24", "G. Bianchi", []policy.Ground{policy.CourtActs}},
+	{"cultura", "Ufficio Cultura", "127.10.5.0/24", "P. Gallo", nil},
 }
 
 // seedDemo makes the demo's rules, once.
@@ -56,7 +59,7 @@ func seedDemo(rules *policy.Live) error {
 			manager.Hosts = []netip.Addr{netip.MustParseAddr("127.10.2.9")}
 		}
 		changes = append(changes, policy.AddOffice{
-			ID: o.id, Name: o.name, Mailbox: o.id + "@comune.demo.test", Networks: []netip.Prefix{netip.MustParsePrefix(o.network)},
+			ID: o.id, Name: o.name, Mailbox: o.id + "@comune.demo.test", Networks: []netip.Prefix{netip.MustParsePrefix(o.network)}, PEC: o.pec,
 		}, manager)
 	}
 	grant := func(office, protocol, date, reason string, names ...string) {
@@ -69,7 +72,7 @@ func seedDemo(rules *policy.Live) error {
 	grant("tributi", "21/2026", "2026-03-16", "visure catastali e posizioni fiscali", "agenzia-entrate")
 	grant("protocollo", "30/2026", "2026-04-01", "indice dei domicili digitali", "www.inipec.gov.it", "indicepa.gov.it")
 	grant("protocollo", "31/2026", "2026-04-01", "posta certificata verso enti esterni", "pec")
-	grant("avvocatura", "40/2026", "2026-04-20", "processo telematico", ".giustizia.it", "www.gazzettaufficiale.it")
+	grant("avvocatura", "40/2026", "2026-04-20", "processo telematico", ".giustizia.it", "pec")
 	_, err := rules.Apply(policy.Actor{UID: uint32(os.Getuid()), Name: "demo", PID: int32(os.Getpid()), Via: "system"}, changes...)
 	if err != nil {
 		return fmt.Errorf("make the demo's rules: %w", err)

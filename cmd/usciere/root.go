@@ -31,6 +31,7 @@ func rootCommand() *cobra.Command {
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
 		requestCommand(), allowCommand(), grantCommand(), explainCommand(),
 		letterCommand(), outboxCommand(),
+		auditCommand(), registerCommand(), reviewCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
 		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), caCommand(), backupCommand(), versionCommand(),
 	)

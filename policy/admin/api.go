@@ -113,6 +113,7 @@ type ServiceBrief struct {
 	Channel  policy.Channel `json:"channel"`
 	Rules    int            `json:"rules"`
 	Eligible []string       `json:"eligible,omitempty"`
+	PEC      bool           `json:"pec,omitempty"`
 	Builtin  bool           `json:"builtin,omitempty"`
 	Version  uint64         `json:"version"`
 }

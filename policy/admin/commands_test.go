@@ -70,6 +70,11 @@ var everyCommand = []struct {
 	{"/v1/service/remove", func(ctx context.Context, c *Client) (any, error) {
 		return c.RemoveService(ctx, policy.RemoveService{ID: "software-house"})
 	}},
+	{"/v1/grant/preview", func(ctx context.Context, c *Client) (any, error) {
+		return c.PreviewGrants(ctx, policy.AddGrants{
+			Subject: policy.Subject{Office: "anagrafe"}, Names: []string{"comune.example.it"}, Channel: policy.Mail, Protocol: "99/2026", Reason: "posta",
+		})
+	}},
 	{"/v1/grant/add", func(ctx context.Context, c *Client) (any, error) {
 		return c.AddGrants(ctx, policy.AddGrants{Subject: policy.Subject{Office: "tributi"}, Names: []string{"https://www.example.it/x"},
 			Protocol: "88/2026", Reason: "visure", Until: "2027-06-30", Types: []policy.Type{policy.TypeA}, Schedule: "mon-fri 08:00-14:00"})
@@ -113,6 +118,10 @@ var everyCommand = []struct {
 	{"/v1/letter/resend", func(ctx context.Context, c *Client) (any, error) { return c.ResendLetter(ctx, 1) }},
 	{"/v1/letter/show", func(ctx context.Context, c *Client) (any, error) { return c.Letter(ctx, 1) }},
 	{"/v1/outbox", func(ctx context.Context, c *Client) (any, error) { return c.Outbox(ctx, 0) }},
+	{"/v1/register", func(ctx context.Context, c *Client) (any, error) {
+		return c.Register(ctx, RegisterFilter{Year: "2026", Office: "tributi"}, func(*RegisterRow) error { return nil })
+	}},
+	{"/v1/review", func(ctx context.Context, c *Client) (any, error) { return c.Review(ctx, "tributi") }},
 	{"/v1/town", func(ctx context.Context, c *Client) (any, error) { return c.Town(ctx) }},
 	{"/v1/town/apply", func(ctx context.Context, c *Client) (any, error) {
 		return c.ApplyTown(ctx, TownChange{KeepUnlisted: true, Document: new(town.Document)}, nil)

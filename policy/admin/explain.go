@@ -243,6 +243,9 @@ func (c *call) granted(r policy.Records, out *Explanation, v policy.Verdict) (er
 	if out.Grant, err = r.Grant(v.Grant); err != nil {
 		return err
 	}
+	if out.Service != "" && out.Service != out.Grant.Service {
+		out.Why += "; the signature infrastructure comes with its mail (R4)"
+	}
 	q, err := r.Request(out.Grant.Request)
 	if err != nil {
 		return err

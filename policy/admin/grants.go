@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,7 +16,7 @@ func listServices(c *call) (any, error) {
 	}
 	out := ServiceList{Services: []ServiceBrief{}}
 	for _, s := range c.rules.Services() {
-		out.Services = append(out.Services, ServiceBrief{s.ID, s.Title, s.Channel, len(s.Rules), s.Eligible, s.Builtin, s.Version})
+		out.Services = append(out.Services, ServiceBrief{s.ID, s.Title, s.Channel, len(s.Rules), s.Eligible, s.PEC, s.Builtin, s.Version})
 	}
 	return out, nil
 }
@@ -129,15 +130,13 @@ func (c *call) matches(f *GrantFilter, name policy.Name, g *policy.Grant, state 
 		return false
 	case f.Name == "" || f.Name == g.Service:
 		return true
-	case g.Rule != nil:
-		return g.Rule.Covers(name)
-	}
-	s, ok := c.rules.Service(g.Service)
-	if !ok || name == "" {
+	case g.Rule != nil && g.Rule.Covers(name):
+		return true
+	case name == "":
 		return false
 	}
-	for _, r := range s.Rules {
-		if r.Rule.Covers(name) {
+	for _, s := range c.rules.ServicesOf(g) {
+		if slices.ContainsFunc(s.Rules, func(r policy.ServiceRule) bool { return r.Rule.Covers(name) }) {
 			return true
 		}
 	}

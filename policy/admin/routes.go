@@ -62,6 +62,7 @@ var routes = []route{
 	{"GET", "/v1/service/show", read, showService},
 
 	{"POST", "/v1/grant/add", decide, apply[policy.AddGrants]},
+	{"POST", "/v1/grant/preview", decide, previewGrants},
 	{"POST", "/v1/grant/revoke", change, apply[policy.RevokeGrants]},
 	{"GET", "/v1/grant/list", read, listGrants},
 	{"GET", "/v1/grant/show", read, showGrant},
@@ -79,6 +80,9 @@ var routes = []route{
 	{"GET", "/v1/letter/list", read, listLetters},
 	{"GET", "/v1/letter/show", read, showLetter},
 	{"GET", "/v1/outbox", read, showOutbox},
+
+	{"GET", "/v1/register", read, listRegister},
+	{"GET", "/v1/review", read, reviewOffice},
 
 	{"GET", "/v1/town", read, showTown},
 	{"POST", "/v1/town/apply", change, applyTown},

@@ -76,6 +76,12 @@ func Verify(prev Head, e Entry) error {
 // A bad export gives a *BadEntryError about the first bad entry, together with the head and number of the good ones
 // before it; any other error is the reader's. An entry in memory takes a few times MaxEntry at most.
 func VerifyStream(r io.Reader, want Head) (Head, int, error) {
+	return ReadStream(r, want, func(Entry) error { return nil })
+}
+
+// ReadStream is VerifyStream, and calls fn with each entry once it is verified, until fn returns an error, which it returns.
+// What comes before a bad entry has been through fn when that is found.
+func ReadStream(r io.Reader, want Head, fn func(Entry) error) (Head, int, error) {
 	var (
 		head  Head
 		count int
@@ -98,6 +104,9 @@ func VerifyStream(r io.Reader, want Head) (Head, int, error) {
 		}
 		if e.Seq == want.Seq && e.Hash != want.Hash {
 			return head, count, &BadEntryError{Seq: e.Seq, Line: line, Reason: Rewritten}
+		}
+		if err := fn(e); err != nil {
+			return head, count, err
 		}
 		head = e.Head()
 		count++

@@ -123,7 +123,7 @@ func under(protocol string) string {
 // that is certified mail (R10).
 func recipients(e *policy.Edit, l *policy.Letter) (to []string) {
 	add := func(mailbox string) {
-		if !policy.IsMailbox(mailbox) || isCertified(mailbox) || len(to) > 0 && strings.EqualFold(to[0], mailbox) {
+		if !policy.IsMailbox(mailbox) || policy.CertifiedMailbox(mailbox) || len(to) > 0 && strings.EqualFold(to[0], mailbox) {
 			return
 		}
 		to = append(to, mailbox)
@@ -135,17 +135,6 @@ func recipients(e *policy.Edit, l *policy.Letter) (to []string) {
 		add(seat.Mailbox)
 	}
 	return to
-}
-
-// isCertified says whether the mailbox is one of certified mail, which is not for letters between offices (R10).
-func isCertified(mailbox string) bool {
-	_, domain, _ := strings.Cut(strings.ToLower(mailbox), "@")
-	for label := range strings.SplitSeq(domain, ".") {
-		if label == "pec" || strings.HasPrefix(label, "pec-") || strings.HasSuffix(label, "-pec") || label == "legalmail" {
-			return true
-		}
-	}
-	return false
 }
 
 // Digest is the SHA-256 of a letter's text and page, hexadecimal.

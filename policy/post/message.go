@@ -37,7 +37,7 @@ func (s *Server) message(l *policy.Letter, p policy.Paper) (*mail.Msg, error) {
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 §5: no out-of-office replies
 	m.SetGenHeader(mail.HeaderContentLang, l.Issue.Language)
 	if l.Urgent {
-		m.SetImportance(mail.ImportanceUrgent)
+		m.SetImportance(mail.ImportanceHigh)
 	}
 	m.SetBodyString(mail.TypeTextPlain, p.Text)
 	m.AddAlternativeString(mail.TypeTextHTML, p.Page)

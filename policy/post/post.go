@@ -25,14 +25,24 @@ type Worker struct {
 	now    func() time.Time
 	log    *slog.Logger
 	server atomic.Pointer[Server]
+	dial   func(context.Context, *Server) (carrier, error)
 	eager  atomic.Bool   // try also what is not due yet
 	wake   chan struct{} // the outbox or the server may have changed
 	taken  map[policy.LetterID]time.Time
 }
 
+// carrier is a connection to a mail server.
+type carrier interface {
+	deliver(mailing) error
+	close()
+}
+
 // New makes a worker without a server.
 func New(rules *policy.Live, now func() time.Time, log *slog.Logger) *Worker {
-	return &Worker{rules: rules, now: now, log: log, wake: make(chan struct{}, 1), taken: map[policy.LetterID]time.Time{}}
+	return &Worker{
+		rules: rules, now: now, log: log, wake: make(chan struct{}, 1), taken: map[policy.LetterID]time.Time{},
+		dial: func(ctx context.Context, s *Server) (carrier, error) { return s.dial(ctx) },
+	}
 }
 
 // Use names the server from now on; nil: nothing is sent. What waits for another attempt is tried at once.
@@ -75,19 +85,19 @@ type mailing struct {
 	paper  policy.Paper
 }
 
-// batch is how many letters are read, and sent through one connection.
-const batch = 20
+// batch is how many letters are read, and sent through one connection: more of them make some servers slow down.
+const batch = 10
 
 // round sends what is due, and returns how long to sleep; zero: until it is woken.
 func (w *Worker) round(ctx context.Context) time.Duration {
 	eager := w.eager.Swap(false)
-	var from policy.LetterID // of a round, each letter is tried once
+	tried := map[policy.LetterID]bool{} // in a round, each letter is tried once
 	for {
 		server := w.server.Load()
 		if server == nil || ctx.Err() != nil {
 			return 0
 		}
-		due, next, err := w.due(from, eager)
+		due, next, err := w.due(tried, eager)
 		if err != nil {
 			w.log.Error("read the outbox", "error", err)
 			return firstWait
@@ -95,14 +105,16 @@ func (w *Worker) round(ctx context.Context) time.Duration {
 		if len(due) == 0 {
 			return next
 		}
+		for _, d := range due {
+			tried[d.Letter] = true
+		}
 		w.deliver(ctx, server, due)
-		from = due[len(due)-1].Letter
 	}
 }
 
-// due reads letters that are due, a batch of those after one, and how long the first that is not due has to wait; zero when
+// due reads letters that are due, a batch of those not yet tried, and how long the first of the others has to wait; zero when
 // none waits.
-func (w *Worker) due(after policy.LetterID, eager bool) (due []mailing, next time.Duration, err error) {
+func (w *Worker) due(tried map[policy.LetterID]bool, eager bool) (due []mailing, next time.Duration, err error) {
 	now := w.now()
 	err = w.rules.View(func(r policy.Records) (err error) {
 		each := r.EachMailing(func(m *policy.Mailing) bool {
@@ -113,8 +125,8 @@ func (w *Worker) due(after policy.LetterID, eager bool) (due []mailing, next tim
 			if wait > lastWait {
 				wait = 0 // the clock was put back
 			}
-			if tried := m.Letter <= after; tried || wait > 0 && !eager {
-				if tried {
+			if tried[m.Letter] || wait > 0 && !eager {
+				if tried[m.Letter] {
 					wait = max(wait, firstWait) // even if that it failed could not be noted
 				}
 				if next == 0 || wait < next {
@@ -142,10 +154,10 @@ func (w *Worker) due(after policy.LetterID, eager bool) (due []mailing, next tim
 
 // deliver sends letters through one connection, or one more each time it breaks.
 func (w *Worker) deliver(ctx context.Context, server *Server, due []mailing) {
-	var s *session
+	var c carrier // nil: none stands
 	defer func() {
-		if s != nil {
-			s.close()
+		if c != nil {
+			c.close()
 		}
 	}()
 	var unreachable error
@@ -155,13 +167,16 @@ func (w *Worker) deliver(ctx context.Context, server *Server, due []mailing) {
 			continue
 		}
 		err := unreachable
-		if err == nil && s == nil {
-			if s, err = server.dial(ctx); err != nil {
+		if err == nil && c == nil {
+			var opened carrier
+			if opened, err = w.dial(ctx, server); err != nil {
 				unreachable = err
+			} else {
+				c = opened
 			}
 		}
 		if err == nil {
-			err = s.deliver(server, d)
+			err = c.deliver(d)
 		}
 		switch {
 		case err == nil:
@@ -171,20 +186,12 @@ func (w *Worker) deliver(ctx context.Context, server *Server, due []mailing) {
 			return // it is stopping: no fault of the letter
 		default:
 			w.failed(d, err)
-			if s != nil && !forGood(err) { // a connection of which nothing is known any more
-				s.close()
-				s = nil
+			if c != nil && !forGood(err) { // a connection of which nothing is known any more
+				c.close()
+				c = nil
 			}
 		}
 	}
-}
-
-func (s *session) deliver(server *Server, d mailing) error {
-	m, err := server.message(d.letter, d.paper)
-	if err != nil {
-		return err
-	}
-	return s.send(m)
 }
 
 // sent notes that the server took a letter.

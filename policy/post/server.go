@@ -42,6 +42,7 @@ const maxReplies = 1 << 20
 
 // session is a connection to a mail server.
 type session struct {
+	server *Server
 	client *mail.Client
 	smtp   *smtp.Client
 	conn   net.Conn
@@ -50,10 +51,10 @@ type session struct {
 
 // dial connects, with TLS as it is to be, and logs in.
 func (s *Server) dial(ctx context.Context) (*session, error) {
-	out, whole := &session{}, ctx
+	out, whole := &session{server: s}, ctx
 	config := &tls.Config{ServerName: s.Host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12}
 	options := []mail.Option{
-		mail.WithPort(s.Port), mail.WithTimeout(s.Timeout), mail.WithTLSConfig(config), mail.WithoutNoop(),
+		mail.WithPort(s.Port), mail.WithTimeout(s.Timeout), mail.WithTLSConfig(config), mail.WithoutNoop(), mail.WithoutSMTPUTF8(),
 		mail.WithDialContextFunc(func(ctx context.Context, network, addr string) (net.Conn, error) {
 			raw, err := new(net.Dialer).DialContext(ctx, network, addr)
 			if err != nil {
@@ -101,9 +102,13 @@ func (s *session) close() {
 	_ = s.conn.Close()
 }
 
-// send gives the server a message. It may say that it took it and yet fail later: what was taken is no failure.
-func (s *session) send(m *mail.Msg) error {
-	err := s.client.SendWithSMTPClient(s.smtp, m)
+// deliver gives the server a letter. It may say that it took it and yet fail later: what was taken is no failure.
+func (s *session) deliver(d mailing) error {
+	m, err := s.server.message(d.letter, d.paper)
+	if err != nil {
+		return err
+	}
+	err = s.client.SendWithSMTPClient(s.smtp, m)
 	if m.IsDelivered() {
 		return nil
 	}

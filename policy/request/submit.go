@@ -130,7 +130,10 @@ func readNames(e *policy.Edit, q *policy.Request, names []string, out *Moved) ([
 		return nil, err
 	}
 	terms := grantsOf(q, asked)
-	_, _, err = e.Wanted(&terms)
+	if _, _, err = e.Wanted(&terms); err != nil {
+		return nil, err
+	}
+	q.Ground, err = e.CheckGround(q.Office, q.Services, q.Ground)
 	for _, a := range asked {
 		if a.Service == nil && a.Rule.String() != a.Text {
 			out.Notes = append(out.Notes, a.Text+": understood as "+a.Rule.String()+covering(a.Rule))

@@ -221,7 +221,7 @@ func (s *Store) View(fn func(policy.Tx) error) error {
 }
 
 // Update makes one change: when it returns nil, all of it is on disk; when it returns an error, none of it. A change
-// without a journal entry is refused with ErrNoEntry.
+// without a journal entry is refused with ErrNoEntry, unless it is one of the outbox alone.
 func (s *Store) Update(fn func(policy.Tx) error) error {
 	if s.readOnly {
 		return ErrReadOnly
@@ -243,9 +243,9 @@ func (s *Store) Update(fn func(policy.Tx) error) error {
 			return err
 		}
 		switch {
-		case !t.changed:
+		case !t.written:
 			return nil
-		case t.head == s.Head():
+		case t.changed && t.head == s.Head():
 			return ErrNoEntry
 		}
 		if err := t.put(metaTable, headKey, t.head); err != nil {

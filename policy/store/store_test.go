@@ -184,6 +184,15 @@ func TestATransaction(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+	t.Run("of the outbox alone needs none", func(t *testing.T) {
+		before := s.Head()
+		if err := s.Update(func(x policy.Tx) error { return x.Put(policy.TableOutbox, "00000001", &policy.Mailing{Letter: 1}) }); err != nil {
+			t.Error(err)
+		}
+		if got := read(policy.TableOutbox, ""); len(got) != 1 || s.Head() != before {
+			t.Errorf("got %q, head %s", got, s.Head())
+		}
+	})
 	t.Run("that changes nothing needs none", func(t *testing.T) {
 		if err := s.Update(func(policy.Tx) error { return nil }); err != nil {
 			t.Error(err)

@@ -15,8 +15,9 @@ import (
 // tx is one transaction; it implements policy.Tx.
 type tx struct {
 	b       *bbolt.Tx
-	head    journal.Head // of the journal as this transaction sees it
-	changed bool
+	head    journal.Head            // of the journal as this transaction sees it
+	written bool                    // something is to be committed
+	changed bool                    // and it needs a journal entry
 	tables  map[policy.Table]*table // as far as used
 }
 
@@ -66,9 +67,15 @@ func (t *tx) Each(name policy.Table, prefix string, fn func(key string, decode f
 	return nil
 }
 
+// writes notes that a table is written. How sending a letter goes is nobody's change: the outbox alone needs no journal entry.
+func (t *tx) writes(name policy.Table) {
+	t.written = true
+	t.changed = t.changed || name != policy.TableOutbox
+}
+
 // Put implements policy.Tx.
 func (t *tx) Put(name policy.Table, key string, record any) error {
-	t.changed = true
+	t.writes(name)
 	return t.put(name, key, record)
 }
 
@@ -89,7 +96,7 @@ func (t *tx) put(name policy.Table, key string, record any) error {
 
 // Delete implements policy.Tx.
 func (t *tx) Delete(name policy.Table, key string) error {
-	t.changed = true
+	t.writes(name)
 	from, err := t.table(name)
 	if err != nil {
 		return err
@@ -102,7 +109,7 @@ func (t *tx) Delete(name policy.Table, key string) error {
 
 // Next implements policy.Tx.
 func (t *tx) Next(name policy.Table) (uint64, error) {
-	t.changed = true
+	t.writes(name)
 	of, err := t.table(name)
 	if err != nil {
 		return 0, err
@@ -129,7 +136,7 @@ func (t *tx) Head() string { return t.head.String() }
 
 // Journal implements policy.Tx.
 func (t *tx) Journal(e policy.Entry) error {
-	t.changed = true
+	t.writes(journalTable)
 	body, err := marshal(e.Body)
 	if err != nil {
 		return fmt.Errorf("write the body of journal entry %d: %w", t.head.Seq+1, err)

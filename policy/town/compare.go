@@ -112,7 +112,7 @@ func without(values, others []string) []string {
 func (o Office) facts() facts {
 	return facts{
 		one("name", o.Name), one("mailbox", o.Mailbox), one("ipa", o.IPA), one("sinkhole", string(o.Sinkhole)),
-		many("networks", o.Networks, text),
+		many("networks", o.Networks, text), many("pec", o.PEC, text),
 	}
 }
 
@@ -131,8 +131,12 @@ func (h Host) facts() facts {
 
 // serviceFacts are those of a service as it is kept.
 func serviceFacts(sv policy.AddService) facts {
+	certified := ""
+	if sv.PEC {
+		certified = "certified mail"
+	}
 	return facts{
-		one("title", sv.Title), one("channel", string(sv.Channel)),
+		one("title", sv.Title), one("channel", string(sv.Channel)), one("pec", certified),
 		many("rules", sv.Rules, func(r policy.ServiceRule) string {
 			if r.Date == "" {
 				return fmt.Sprintf("%s (%s)", r.Rule, r.Source)

@@ -58,6 +58,7 @@ func Diff(s *policy.Snapshot, r policy.Records, doc *Document, o Options) (*Plan
 	d.offices()
 	d.seatsAndHosts()
 	d.removals()
+	d.mailboxes()
 	d.services()
 	d.addGrants()
 	d.sort()
@@ -77,7 +78,7 @@ func (d *Document) tidy() *Document {
 	out := *d
 	out.Offices, out.Seats, out.Hosts = maps.Clone(d.Offices), maps.Clone(d.Seats), maps.Clone(d.Hosts)
 	for id, o := range out.Offices {
-		o.Name = strings.TrimSpace(o.Name)
+		o.Name, o.PEC = strings.TrimSpace(o.Name), policy.SortGrounds(o.PEC)
 		out.Offices[id] = o
 	}
 	for id, s := range out.Seats {
@@ -112,6 +113,7 @@ type differ struct {
 	today    policy.Moment
 	problems []policy.Problem
 	added    []*wanted
+	late     []ID // offices that get their mailbox when it is free
 }
 
 func (d *differ) change(c policy.Change, from ...origin) {
@@ -131,61 +133,6 @@ func (d *differ) sort() {
 		}
 		return cmp.Compare(a.ID, b.ID)
 	})
-}
-
-// offices makes and changes offices, and moves networks: they leave first.
-func (d *differ) offices() {
-	owner := map[netip.Prefix]ID{}
-	for id, o := range d.next.Offices {
-		for _, p := range o.Networks {
-			owner[p] = id
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(d.now.Offices)) {
-		_, stays := d.next.Offices[id]
-		for _, p := range d.now.Offices[id].Networks {
-			if to, wanted := owner[p]; to != id && (stays || wanted) {
-				d.change(policy.RemoveNetwork{Office: string(id), Network: p}, origin{path: at("offices", id)})
-			}
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(d.next.Offices)) {
-		o, path := d.next.Offices[id], at("offices", id)
-		old, exists := d.now.Offices[id]
-		if !exists {
-			d.differs("+", "office", string(id), o.facts().brief())
-			d.change(policy.AddOffice{ID: string(id), Name: o.Name, Mailbox: o.Mailbox, IPA: o.IPA, Networks: o.Networks, Sinkhole: o.Sinkhole}, origin{path: path})
-			continue
-		}
-		if text := old.facts().changes(o.facts()); text != "" {
-			d.differs("~", "office", string(id), text)
-		}
-		if c, changed := changeOf(string(id), old, o); changed {
-			d.change(c, origin{path: path})
-		}
-		for i, p := range o.Networks {
-			if !slices.Contains(old.Networks, p) {
-				d.change(policy.AddNetwork{Office: string(id), Network: p}, origin{path: at(path+".networks", i)})
-			}
-		}
-	}
-}
-
-func changeOf(id string, old, o Office) (c policy.ChangeOffice, changed bool) {
-	c.ID = id
-	if o.Name != old.Name {
-		c.Name, changed = &o.Name, true
-	}
-	if o.Mailbox != old.Mailbox {
-		c.Mailbox, changed = &o.Mailbox, true
-	}
-	if o.IPA != old.IPA {
-		c.IPA, changed = &o.IPA, true
-	}
-	if o.Sinkhole != old.Sinkhole {
-		c.Sinkhole, changed = &o.Sinkhole, true
-	}
-	return c, changed
 }
 
 // seatsAndHosts makes and changes seats, then the machines with their bindings to them.
@@ -323,7 +270,7 @@ func (d *differ) services() {
 
 // change is the change that makes the service; problems are those of its rules.
 func (s Service) change(id ID) (c policy.AddService, problems []policy.Problem) {
-	c = policy.AddService{ID: string(id), Title: cmp.Or(strings.TrimSpace(s.Title), string(id)), Channel: cmp.Or(s.Channel, policy.Web), Eligible: s.OnlyFor, Replace: true}
+	c = policy.AddService{ID: string(id), Title: cmp.Or(strings.TrimSpace(s.Title), string(id)), Channel: cmp.Or(s.Channel, policy.Web), Eligible: s.OnlyFor, PEC: s.PEC, Replace: true}
 	for i, r := range s.Rules {
 		rule, _, err := policy.ParseRule(r.Rule)
 		if err != nil {

@@ -35,11 +35,12 @@ func (id *ID) UnmarshalText(text []byte) error {
 
 // Office is an office.
 type Office struct {
-	Name     string         `json:"name" required:"true" doc:"The name that people know it by."`
-	Mailbox  string         `json:"mailbox,omitempty" doc:"The office's own mailbox, never a person's (R12)."`
-	IPA      string         `json:"ipa,omitempty" doc:"Its code in the national index (indicepa.gov.it)."`
-	Networks []netip.Prefix `json:"networks,omitempty" doc:"The networks of its workstations; the longest prefix wins."`
-	Sinkhole policy.Mode    `json:"sinkhole,omitempty" doc:"How its sinkholed names are answered." def:"as in the settings"`
+	Name     string          `json:"name" required:"true" doc:"The name that people know it by."`
+	Mailbox  string          `json:"mailbox,omitempty" doc:"The office's own mailbox, never a person's (R12)."`
+	IPA      string          `json:"ipa,omitempty" doc:"Its code in the national index (indicepa.gov.it)."`
+	Networks []netip.Prefix  `json:"networks,omitempty" doc:"The networks of its workstations; the longest prefix wins."`
+	Sinkhole policy.Mode     `json:"sinkhole,omitempty" doc:"How its sinkholed names are answered." def:"as in the settings"`
+	PEC      []policy.Ground `json:"pec,omitempty" doc:"The grounds on which it may ask for certified mail (R11); court-acts is the legal office's alone." def:"none"`
 }
 
 // Seat is a seat with all who held, hold and will hold it.
@@ -80,6 +81,7 @@ type Service struct {
 	Rules   []ServiceRule  `json:"rules" required:"true" doc:"Its domain rules."`
 	Source  string         `json:"source,omitempty" doc:"Where the rules come from: the supplier's letter, a page."`
 	Date    string         `json:"date,omitempty" doc:"Day or month of the source."`
+	PEC     bool           `json:"pec,omitempty" doc:"It is certified mail: a request for it names its ground (R11). Channel mail only."`
 	OnlyFor []string       `json:"only_for,omitempty" doc:"Ids of the offices that may be granted it." def:"any"`
 }
 
@@ -111,5 +113,6 @@ type Request struct {
 	Date     policy.Moment `json:"date,omitempty" day:"true" doc:"Day of the letter." def:"today"`
 	Seat     string        `json:"seat,omitempty" doc:"Id of the seat that signed." def:"the office's only manager's"`
 	Reason   string        `json:"reason,omitempty" doc:"The reasons of the letter, in full."`
+	Ground   policy.Ground `json:"ground,omitempty" doc:"Of certified mail: one of the office's grounds (R11)." def:"the office's only one"`
 	Asked    []string      `json:"asked,omitempty" doc:"The addresses as the letter has them, where they are not just the rules granted."`
 }

@@ -24,12 +24,15 @@ func Of(s *policy.Snapshot, r policy.Records, now time.Time) (*Document, error) 
 	if err != nil {
 		return nil, err
 	}
-	granted := map[policy.RequestID]map[string]bool{}
+	granted, certified := map[policy.RequestID]map[string]bool{}, map[policy.RequestID]bool{}
 	for i, g := range f.grants {
 		if granted[g.Request] == nil {
 			granted[g.Request] = map[string]bool{}
 		}
 		granted[g.Request][f.Grants[i].Rule] = true
+		if sv, ok := s.Service(g.Service); ok && sv.PEC {
+			certified[g.Request] = true
+		}
 	}
 	written := map[policy.RequestID]bool{}
 	for i, g := range f.grants {
@@ -39,6 +42,9 @@ func Of(s *policy.Snapshot, r policy.Records, now time.Time) (*Document, error) 
 			continue
 		}
 		f.Grants[i].Request = requestOf(q, granted[q.ID])
+		if certified[q.ID] {
+			f.Grants[i].Request.Ground = q.Ground
+		}
 		written[q.ID] = true
 	}
 	return &f.Document, nil
@@ -50,7 +56,7 @@ func read(s *policy.Snapshot, r policy.Records, now time.Time) (*inForce, error)
 	f.Timezone, f.Site = s.Town().Zone.String(), s.Town().Site
 	f.Offices, f.Seats, f.Hosts, f.Services = map[ID]Office{}, map[ID]Seat{}, map[netip.Addr]Host{}, map[ID]Service{}
 	for _, o := range s.Offices() {
-		f.Offices[ID(o.ID)] = Office{Name: o.Name, Mailbox: o.Mailbox, IPA: o.IPA, Networks: o.Networks, Sinkhole: o.Sinkhole}
+		f.Offices[ID(o.ID)] = Office{Name: o.Name, Mailbox: o.Mailbox, IPA: o.IPA, Networks: o.Networks, Sinkhole: o.Sinkhole, PEC: o.PEC}
 	}
 	workstations := map[string][]Workstation{}
 	for _, h := range s.Hosts() {
@@ -92,7 +98,7 @@ func restricted(r policy.Role) policy.Role {
 
 // serviceOf writes once the source that most rules have, and the date if it is that of all.
 func serviceOf(sv *policy.Service) Service {
-	out := Service{Title: sv.Title, Channel: sv.Channel, OnlyFor: sv.Eligible}
+	out := Service{Title: sv.Title, Channel: sv.Channel, PEC: sv.PEC, OnlyFor: sv.Eligible}
 	if out.Title == sv.ID {
 		out.Title = ""
 	}

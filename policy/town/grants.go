@@ -117,7 +117,7 @@ func (d *differ) grants(all []*wanted) {
 	for _, g := range d.now.past { // they open nothing, but would keep their service as it is
 		if is, ok := d.rules.Service(g.Service); ok && !is.Builtin {
 			reason := "past, and its service changed in " + d.File
-			if will, stays := d.next.Services[ID(g.Service)]; !stays || cmp.Or(will.Channel, policy.Web) != is.Channel {
+			if will, stays := d.next.Services[ID(g.Service)]; !stays || cmp.Or(will.Channel, policy.Web) != is.Channel || will.PEC != is.PEC {
 				ended[reason] = append(ended[reason], &wanted{subject: g.Subject, id: g.ID})
 			}
 		}
@@ -175,6 +175,9 @@ func (d *differ) addGrants() {
 					}
 				}
 				c.Names = append(c.Names, name)
+				if d.certified(g) {
+					c.Ground = g.letter.Ground
+				}
 				from = append(from, origin{g.path, cmp.Or(g.Service, strings.TrimPrefix(g.opens, "service "))})
 			}
 			d.change(c, from...)
@@ -223,6 +226,15 @@ func (d *differ) understand(g Grant, path string) (*wanted, bool) {
 	return w, len(d.problems) == problems
 }
 
+// certified says whether a grant of the document is of certified mail.
+func (d *differ) certified(g *wanted) bool {
+	if own, ok := d.next.Services[ID(g.Service)]; ok {
+		return own.PEC
+	}
+	sv, ok := d.rules.Service(g.Service)
+	return ok && sv.PEC
+}
+
 // channelOf is the channel of the service that a grant opens.
 func (d *differ) channelOf(path string, g Grant) policy.Channel {
 	var channel policy.Channel
@@ -247,6 +259,17 @@ func (d *differ) letters(grants []*wanted) error {
 			full[g.protocol] = g
 		} else if !g.Request.alone() && !g.Request.equal(first.Request) && g.protocol != "" {
 			d.problem(g.path+".request", "write it whole once, and its number alone elsewhere", "protocol %s is written otherwise at %s", g.protocol, first.path)
+		}
+	}
+	grounded := map[string]bool{} // letters that rest on a ground, as they may
+	for _, g := range grants {
+		if d.certified(g) {
+			grounded[g.protocol] = true
+		}
+	}
+	for _, g := range grants {
+		if g.Request.Ground != "" && !grounded[g.protocol] {
+			d.problem(g.path+".request.ground", "leave it out", "a ground is for certified mail, and nothing of the request %s is", g.protocol)
 		}
 	}
 	known := map[string]*policy.Request{}
@@ -280,17 +303,18 @@ func (d *differ) letters(grants []*wanted) error {
 
 // alone says whether only the number is given.
 func (q *Request) alone() bool {
-	return q.Protocol != "" && q.Date == "" && q.Seat == "" && q.Reason == "" && len(q.Asked) == 0
+	return q.Protocol != "" && q.Date == "" && q.Seat == "" && q.Reason == "" && q.Ground == "" && len(q.Asked) == 0
 }
 
 func (q *Request) equal(o *Request) bool {
-	return q.Date == o.Date && q.Seat == o.Seat && strings.TrimSpace(q.Reason) == strings.TrimSpace(o.Reason) && slices.Equal(q.Asked, o.Asked)
+	return q.Date == o.Date && q.Seat == o.Seat && q.Ground == o.Ground && strings.TrimSpace(q.Reason) == strings.TrimSpace(o.Reason) && slices.Equal(q.Asked, o.Asked)
 }
 
 // unchanged refuses to rewrite a letter that is on record.
 func (d *differ) unchanged(g *wanted, q *policy.Request) {
 	for _, is := range []struct{ key, written, record string }{
 		{"date", string(g.Request.Date), string(q.Date)}, {"seat", g.Request.Seat, q.Seat}, {"reason", strings.TrimSpace(g.Request.Reason), q.Reason},
+		{"ground", string(g.Request.Ground), string(q.Ground)},
 	} {
 		if is.written != "" && is.written != is.record {
 			d.problem(g.path+".request."+is.key, "a letter on record is not rewritten: check the number, or give the number alone",

@@ -22,16 +22,22 @@ var (
 	someNets   = rapid.SampledFrom([]netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("10.20.1.0/24"), netip.MustParsePrefix("10.20.1.4/30"), netip.MustParsePrefix("2001:db8:20::/64")})
 	someDays   = rapid.SampledFrom([]policy.Moment{"2026-02-27", "2026-03-01", "2026-03-02", "2026-03-04"})
 	someTypes  = []policy.Type{policy.TypeA, policy.TypeMX, policy.TypeAAAA}
-	someNames  = []string{"x.it", "a.x.it", "b.a.x.it", "y.it", "www.y.it", "autoconfig.y.it", "www.msftconnecttest.com"}
-	someRules  = rapid.SampledFrom([]string{"x.it", ".x.it", "*.x.it", "a.x.it", "https://www.y.it/x?y", ".y.it", "own", "posta", "inps"})
+	someNames  = []string{"x.it", "a.x.it", "b.a.x.it", "y.it", "www.y.it", "autoconfig.y.it", "www.msftconnecttest.com", "timestamp.infocert.it"}
+	someRules  = rapid.SampledFrom([]string{"x.it", ".x.it", "*.x.it", "a.x.it", "https://www.y.it/x?y", ".y.it", "own", "posta", "inps", "pec", "pec-own", "pec"})
 	someLetter = rapid.SampledFrom([]string{"1/2026", "2/2026", "3/2026", "4/2026", "5/2026", "6/2026", "7/2026"})
 )
 
 func someChange(t *rapid.T) policy.Change {
 	moment := rapid.OneOf(rapid.Just(policy.Moment("")), someDays)
-	switch rapid.IntRange(0, 11).Draw(t, "change") {
+	grounds := rapid.SliceOfNDistinct(rapid.SampledFrom(policy.Grounds), 0, 2, rapid.ID)
+	switch rapid.IntRange(-2, 11).Draw(t, "change") {
+	case -2:
+		pec := grounds.Draw(t, "grounds")
+		return policy.ChangeOffice{ID: someIDs.Draw(t, "office"), PEC: &pec}
+	case -1:
+		return policy.AddService{ID: "pec-own", Replace: true, Channel: policy.Mail, PEC: rapid.Bool().Draw(t, "pec"), Rules: []policy.ServiceRule{{Rule: ruleOf(".y.it"), Source: "s"}}}
 	case 0:
-		return policy.AddOffice{ID: someIDs.Draw(t, "id"), Name: "x", Mailbox: "x@example.it", IPA: "1E5", Sinkhole: policy.Zero}
+		return policy.AddOffice{ID: someIDs.Draw(t, "id"), Name: "x", Mailbox: rapid.SampledFrom([]string{"x@example.it", "y@example.it", "k@example.it"}).Draw(t, "mailbox"), IPA: "1E5", Sinkhole: policy.Zero, PEC: grounds.Draw(t, "grounds")}
 	case 1:
 		return policy.AddNetwork{Office: someIDs.Draw(t, "office"), Network: someNets.Draw(t, "network")}
 	case 2:
@@ -53,6 +59,9 @@ func someChange(t *rapid.T) policy.Change {
 		Names: rapid.SliceOfNDistinct(someRules, 1, 3, rapid.ID).Draw(t, "names"), Protocol: someLetter.Draw(t, "letter"), Date: "2026-02-01",
 		Channel: rapid.SampledFrom([]policy.Channel{"", "", policy.Mail}).Draw(t, "channel"), From: moment.Draw(t, "from"), Until: moment.Draw(t, "until"),
 		Schedule: rapid.SampledFrom([]policy.Schedule{"", "mon-fri 08:00-14:00"}).Draw(t, "schedule"), Types: rapid.SliceOfN(rapid.SampledFrom(someTypes), 0, 2).Draw(t, "types"),
+	}
+	if rapid.Bool().Draw(t, "with a ground") {
+		c.Ground = rapid.SampledFrom(policy.Grounds).Draw(t, "ground")
 	}
 	if rapid.Bool().Draw(t, "with reasons") {
 		c.Reason = "perché " + c.Protocol
@@ -82,9 +91,9 @@ func TestADocumentMakesTheSamePolicyAnew(t *testing.T) {
 		}
 		one, done := open(r, dirs[0])
 		defer done()
-		changes := []policy.Change{policy.AddService{ID: "posta", Channel: policy.Mail, Rules: []policy.ServiceRule{{Rule: ruleOf("x.it"), Source: "s"}}}}
+		changes := []policy.Change{policy.AddService{ID: "pec-own", Channel: policy.Mail, PEC: true, Rules: []policy.ServiceRule{{Rule: ruleOf(".y.it"), Source: "s"}}}, policy.AddService{ID: "posta", Channel: policy.Mail, Rules: []policy.ServiceRule{{Rule: ruleOf("x.it"), Source: "s"}}}}
 		for i, id := range []string{"a", "b"} {
-			changes = append(changes, policy.AddOffice{ID: id, Name: id}, policy.AddSeat{ID: []string{"s", "t"}[i], Office: id, Holder: "h", From: "2026-01-01"})
+			changes = append(changes, policy.AddOffice{ID: id, Name: id, PEC: policy.Grounds[i : i+1]}, policy.AddSeat{ID: []string{"s", "t"}[i], Office: id, Holder: "h", From: "2026-01-01"})
 		}
 		if _, err := one.Apply(clerk, changes...); err != nil {
 			r.Fatalf("%v", err)

@@ -23,7 +23,7 @@ import (
 var knownNames = []string{
 	"www.inps.it", "servizi2.inps.it", "inps.it", "WWW.InpS.iT", "www.anpr.interno.it", "modipa.anpr.interno.it",
 	"idserver.servizicie.interno.gov.it", "www.agenziaentrate.gov.it", "telematici.agenziaentrate.gov.it", "www.giustizia.it",
-	"pst.giustizia.it", "www.gazzettaufficiale.it", "gazzettaufficiale.it", "www.normattiva.it", "www.example.com", "example.com",
+	"pst.giustizia.it", "www.gazzettaufficiale.it", "gazzettaufficiale.it", "timestamp.infocert.it", "www.normattiva.it", "www.example.com", "example.com",
 	"www.wikipedia.org", "www.corriere.it", "www.msftconnecttest.com", "detectportal.firefox.com", "gov.it", "it", "localhost",
 	"stampante.local", "stampante", "wpad.corriere.it", "_http._tcp.corriere.it", "4.3.2.1.in-addr.arpa", "_imaps._tcp.example.com",
 	"autodiscover.inps.it", "nessuno.inps.it", "nessuno.corriere.it", "a.b.c.giustizia.it",

@@ -34,7 +34,7 @@ var demoTown = []workstation{
 	{from: "127.10.1.5", office: true, rules: []string{".inps.it", ".inps.gov.it", ".anpr.interno.it", ".servizicie.interno.gov.it"}},
 	{from: "127.10.2.5", office: true, rules: []string{".agenziaentrate.gov.it", "www.fatturapa.gov.it", ".agenziaentrate.it"}},
 	{from: "127.10.2.9", office: true, unlimited: true},
-	{from: "127.10.4.7", office: true, rules: []string{".giustizia.it", "www.gazzettaufficiale.it"}},
+	{from: "127.10.4.7", office: true, rules: []string{".giustizia.it", "timestamp.infocert.it", "eidas.agid.gov.it"}}, // and what of certified mail is not asked here
 	{from: "127.10.5.7", office: true},
 	{from: "127.10.99.1"},
 	{from: "127.99.0.1", outside: true},

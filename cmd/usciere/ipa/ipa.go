@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"usciere/policy"
 )
 
 // MaxOctets is the largest file that is read; that of all bodies of Italy has some 60 MiB.
@@ -118,13 +120,14 @@ func readUnits(rows *csv.Reader, at map[string]int, body string) ([]Unit, error)
 	return out, nil
 }
 
-// mailbox is the unit's own mailbox: the first that is no certified mail, since notices between offices never go to one
-// (R10), and not that of the person in charge, who changes (R12).
+// mailbox is the unit's own mailbox: the first that is no certified mail, whatever the index calls it, since notices between
+// offices never go to one (R10), and not that of the person in charge, who changes (R12).
 func mailbox(field func(string) string) string {
-	person := field("mail_responsabile")
+	person, name := field("mail_responsabile"), field("nome_responsabile")+" "+field("cognome_responsabile")
 	for i := 1; i <= mailboxes; i++ {
 		mail, kind := field(fmt.Sprintf("mail%d", i)), field(fmt.Sprintf("tipo_mail%d", i))
-		if mail != "" && strings.EqualFold(kind, "altro") && !strings.EqualFold(mail, person) {
+		if mail != "" && strings.EqualFold(kind, "altro") && !strings.EqualFold(mail, person) &&
+			!policy.CertifiedMailbox(mail) && !policy.PersonsMailbox(mail, name) {
 			return strings.ToLower(mail)
 		}
 	}

@@ -134,3 +134,26 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestAMailboxThatASeatHasIsLeftOut(t *testing.T) {
+	doc := &town.Document{
+		Offices: map[town.ID]town.Office{"tributi": {Name: "Tributi, entrate", Mailbox: "entrate@comune.example.it"}, "protocollo": {Name: "Protocollo"}},
+		Seats: map[town.ID]town.Seat{
+			"dirigente": {Office: "tributi", Mailbox: "Tributi@comune.example.it"},
+			"capo":      {Office: "protocollo", Holders: []town.Holder{{Name: "P. Gallo", From: "2024-01-01", Until: "2025-01-01"}, {Name: "L. Neri", From: "2025-01-02"}}},
+		},
+	}
+	text := strings.ReplaceAll(dataset, "protocollo@pec.example.it,Pec", "protocollo@pec.example.it,Altro,luigi.neri@comune.example.it,Altro")
+	want := []string{
+		"new|ufficio-anagrafe-e-citta|anagrafe@comune.example.it|",
+		"changed|tributi|entrate@comune.example.it|ipa was none; tributi@comune.example.it in the index is of the seat dirigente",
+		"changed|protocollo||ipa was none; luigi.neri@comune.example.it in the index is of the seat capo",
+	}
+	if got := told(Merge(doc, read(t, text, ""))); !slices.Equal(got[:3], want) {
+		t.Errorf("%q", got)
+	}
+	former := strings.ReplaceAll(text, "luigi.neri", "p.gallo")
+	if got := told(Merge(doc, read(t, former, ""))); got[2] != "changed|protocollo|p.gallo@comune.example.it|mailbox was none" {
+		t.Errorf("%q", got)
+	}
+}

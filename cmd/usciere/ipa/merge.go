@@ -84,9 +84,12 @@ func merge(doc *town.Document, u Unit, id town.ID, exists bool) Row {
 	}
 	if !exists {
 		id = freeID(doc, u.Name)
+	}
+	taken := ofSeat(doc, id, &u)
+	if !exists {
 		doc.Offices[id] = town.Office{Name: u.Name, Mailbox: u.Mailbox, IPA: u.Code}
-		why := ""
-		if u.Mailbox == "" {
+		why := taken
+		if u.Mailbox == "" && why == "" {
 			why = "no mailbox of its own in the index"
 		}
 		return Row{New, string(id), u.Code, u.Name, u.Mailbox, why}
@@ -105,7 +108,24 @@ func merge(doc *town.Document, u Unit, id town.ID, exists bool) Row {
 	if len(why) == 0 {
 		state = Unchanged
 	}
+	if taken != "" {
+		return Row{state, string(id), u.Code, o.Name, o.Mailbox, strings.TrimPrefix(strings.Join(why, ", ")+"; "+taken, "; ")}
+	}
 	return Row{state, string(id), u.Code, o.Name, o.Mailbox, strings.Join(why, ", ")}
+}
+
+// ofSeat takes from a unit a mailbox that is a seat's, or that is named after one who holds a seat of the office, and says so.
+func ofSeat(doc *town.Document, id town.ID, u *Unit) string {
+	o := policy.Office{ID: string(id), Name: u.Name, Mailbox: u.Mailbox}
+	for _, seat := range slices.Sorted(maps.Keys(doc.Seats)) {
+		s := doc.Seats[seat]
+		named := slices.ContainsFunc(s.Holders, func(h town.Holder) bool { return s.Office == string(id) && h.Until == "" && o.MailboxOf(h.Name) })
+		if u.Mailbox != "" && (named || strings.EqualFold(u.Mailbox, s.Mailbox)) {
+			u.Mailbox = ""
+			return fmt.Sprintf("%s in the index is of the seat %s", o.Mailbox, seat)
+		}
+	}
+	return ""
 }
 
 // maxID leaves room for a number behind it.

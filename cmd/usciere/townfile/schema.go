@@ -26,6 +26,7 @@ var scalars = map[reflect.Type]object{
 	reflect.TypeFor[policy.Mode]():     {"enum": policy.Modes},
 	reflect.TypeFor[policy.Role]():     {"enum": policy.Roles},
 	reflect.TypeFor[policy.Channel]():  {"enum": []policy.Channel{policy.Web, policy.Mail}},
+	reflect.TypeFor[policy.Ground]():   {"enum": policy.Grounds},
 	reflect.TypeFor[policy.Type]():     {"type": "string", "pattern": `^[A-Za-z0-9]+$`},
 	reflect.TypeFor[policy.Schedule](): {"type": "string"},
 	reflect.TypeFor[string]():          {"type": []string{"string", "number"}}, // an editor takes a code of digits for a number
