@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,7 +68,7 @@ func bindPages(s *settings.Settings, demo bool, dns []netip.AddrPort) (_ *portal
 			}
 		}
 		if err != nil {
-			p.unbound = append(p.unbound, fmt.Sprintf("the page is not served there, and nobody is told why a name is not granted: %s", err))
+			p.unbound = append(p.unbound, fmt.Sprintf("the page that blocked names lead to is not served: %s", err))
 		}
 	}
 	return p, nil
@@ -131,9 +132,9 @@ func (p *portalPages) listen(to *[]net.Listener, host, port string) error {
 
 // explainBind says why a socket cannot be had, and what to do about it.
 func explainBind(at string, err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
+	var bare *os.SyscallError
+	if errors.As(err, &bare) {
+		err = bare.Err
 	}
 	advice := ""
 	switch {
