@@ -30,9 +30,10 @@ type twins struct {
 func openTwins(t testing.TB) *twins {
 	w := &twins{clients: []string{anagrafe, relay, tributi, manager, protocollo, avvocatura, cultura, economato, noOffice, outside}}
 	w.house = open(t, func(s *Setup) {
+		s.Portal = name(t, "usciere.internal")
 		s.Zones = []LocalZone{
 			localZone(t, "comune.it", map[string]policy.Moment{"anagrafe": ""},
-				"www A 127.10.0.9", "* TXT any", "out CNAME www.inps.it.", "loop CNAME loop", "x DNAME inps.it.", "l CNAME local."),
+				"www A 127.10.0.9", "* TXT any", "out CNAME www.inps.it.", "loop CNAME loop", "x DNAME inps.it.", "l CNAME local.", "p CNAME usciere.internal."),
 			localZone(t, "presto.it", map[string]policy.Moment{"tributi": "2026-11-17"}, "www A 127.10.0.10"),
 		}
 	})
@@ -185,6 +186,7 @@ func made(t testing.TB) (packets [][]byte) {
 		"provider.net A", "www.example.com HTTPS", "www.comune.it A", "out.comune.it A", "loop.comune.it A", "a.x.comune.it A", "l.comune.it A",
 		`a\000\.b.comune.it TXT`, "comune.it ANY", "www.presto.it A", "it NS", ". SOA", "localhost A", "a.local A", "version.bind TXT", "inps.it AXFR",
 		"1.0.0.10.in-addr.arpa PTR", "dc.ad.comune.test A", "wpad.example.com A", "nowhere.inps.it A",
+		"usciere.internal A", "Usciere.internal AAAA", "usciere.internal ANY", "usciere.internal HTTPS", "p.comune.it A", "a.usciere.internal A",
 	} {
 		for _, o := range []option{noEDNS, edns, do, cd, noRD, size(0), class(3)} {
 			pkt, err := question(t, text, o).Pack()

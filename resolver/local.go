@@ -30,6 +30,12 @@ func (r *Resolver) answerLocal(q *query, rules *policy.Snapshot, way Route, s *s
 		if !ok {
 			next.Group, next.number = s.Upstream, s.number
 		}
+		if next.Portal {
+			found := portalResult(q, s)
+			found.Answer = append(clip(result.Answer), found.Answer...)
+			result = found
+			break
+		}
 		if next.Zone == nil {
 			r.leave(q, result, next, s)
 			return

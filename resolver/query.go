@@ -75,6 +75,9 @@ func (r *Resolver) Serve(req *listen.Request) {
 	}
 	way := r.route(rules, setup, &q.client, q.Name(), policy.Type(q.Type), q.at)
 	switch {
+	case way.Portal:
+		r.count(q).local.Add(1)
+		r.answerPortal(q, setup)
 	case way.Zone != nil:
 		r.count(q).local.Add(1)
 		r.answerLocal(q, rules, way, setup)
@@ -112,6 +115,7 @@ func (r *Resolver) Serve(req *listen.Request) {
 
 // Route is where a question goes: to a zone of ours, to a group of upstream servers, or, with neither, nowhere.
 type Route struct {
+	Portal  bool            // to the page, by the portal's own name
 	Zone    *zone.Zone      // answered here
 	Special bool            // by a built-in zone
 	Group   *upstream.Group // allowed, or a forward
@@ -125,6 +129,7 @@ type Route struct {
 
 // route is the order of decision, after the message was found well-formed and the client known and inside the site:
 //
+//  0. the portal's own name,
 //  1. local zones and forwards, the most specific first; a zone that is not open to the office is not there,
 //  2. special names that none of them covers, so that local names never leave the town,
 //  3. the verdict of the rules: Decide has the order,
@@ -151,8 +156,11 @@ func (r *Resolver) route(rules *policy.Snapshot, setup *setup, c *policy.Client,
 	return way
 }
 
-// route is the first two steps of the order of decision, which an alias out of a zone of ours takes as well.
+// route is the order of decision before the verdict, which an alias out of a zone of ours takes as well.
 func (s *setup) route(c *policy.Client, name []byte, at time.Time, town policy.Town) (Route, bool) {
+	if s.isPortal(name) {
+		return Route{Portal: true}, true
+	}
 	if l, ok := s.localOf(c, name, at, town); ok {
 		return Route{Zone: l.Zone, Group: l.group, Forward: l.forward(), number: l.number}, true
 	}
@@ -169,7 +177,7 @@ func (r *Resolver) Route(rules *policy.Snapshot, c *policy.Client, name policy.N
 	}
 	setup := r.setup.Load()
 	way := r.route(rules, setup, c, []byte(name), t, at)
-	for n := name; way.Zone == nil && way.Forward == "" && n != policy.Root; n = n.Parent() {
+	for n := name; !way.Portal && way.Zone == nil && way.Forward == "" && n != policy.Root; n = n.Parent() {
 		if len(setup.locals[string(n)]) > 0 {
 			way.Closed = n
 			break

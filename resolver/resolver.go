@@ -37,6 +37,7 @@ type Setup struct {
 	Zones     []LocalZone
 	Forwards  []Forward
 	Sinkhole  Sinkhole
+	Portal    policy.Name // under which the page itself is reached; empty: there is none
 	Security  Security
 	Identity  Identity
 	ClientTTL uint32 // seconds: the longest TTL a client is told
@@ -125,6 +126,7 @@ func compile(s Setup) *setup {
 			add(name, local{group: f.Group, number: number})
 		}
 	}
+	out.standPortal()
 	return out
 }
 

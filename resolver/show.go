@@ -48,6 +48,8 @@ func (r *Resolver) Cached(name policy.Name) []Cached {
 // Describe says which of our own zones or forwards decided a route; empty when the rules did.
 func (w Route) Describe() string {
 	switch {
+	case w.Portal:
+		return "the portal's own name"
 	case w.Special:
 		return "special name " + strings.TrimSuffix(w.Zone.Origin(), ".")
 	case w.Zone != nil:

@@ -13,6 +13,7 @@ import (
 func TestAnExplanationIsWhatTheQuestionWouldGet(t *testing.T) {
 	h := open(t, func(s *Setup) {
 		s.Zones = []LocalZone{localZone(t, "comune.it", map[string]policy.Moment{"anagrafe": ""}, "www A 127.10.0.9")}
+		s.Portal = name(t, "accesso.comune.it")
 	})
 	h.ask(protocollo, "posta.example.it MX")
 	for _, r := range []struct{ from, name, action, local, through string }{
@@ -25,6 +26,7 @@ func TestAnExplanationIsWhatTheQuestionWouldGet(t *testing.T) {
 		{avvocatura, "mx1.provider.net", "sinkhole", "", ""},
 		{anagrafe, "www.comune.it", "sinkhole", "zone comune.it", ""}, // the verdict is not asked for
 		{tributi, "www.comune.it", "sinkhole", "", ""},
+		{tributi, "accesso.comune.it", "sinkhole", "the portal's own name", ""},
 		{tributi, "pc.local", "sinkhole", "special name local", ""},
 		{tributi, "dc.ad.comune.test", "sinkhole", fmt.Sprintf("forward ad.comune.test to %s", h.ad.Addr), ""},
 	} {

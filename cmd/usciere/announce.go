@@ -16,6 +16,9 @@ func (d *daemon) announce(out io.Writer, s settings.Settings) {
 		addrs = append(addrs, a.String())
 	}
 	fmt.Fprintf(out, "  dns       %s udp+tcp\n", strings.Join(addrs, " "))
+	if page := d.pages.addresses(); len(page) > 0 {
+		fmt.Fprintf(out, "  page      %s\n", strings.Join(page, " "))
+	}
 	fmt.Fprintf(out, "  socket    %s\n", d.socket.Addr())
 	if d.demo != nil {
 		fmt.Fprintf(out, "  upstream  built-in demo names (give --upstream for real ones)\n")
@@ -44,5 +47,8 @@ func (d *daemon) announce(out io.Writer, s settings.Settings) {
 		{"127.99.0.1", "outside the site: refused"},
 	} {
 		fmt.Fprintf(out, "  dig -b %-11s @%s -p %d www.inps.it    %s\n", try.client, at.Addr(), at.Port(), try.shows)
+	}
+	if page := d.pages.addresses(); len(page) > 0 {
+		fmt.Fprintf(out, "  curl --interface 127.10.2.5 -H 'Host: www.inps.it' %s    the page itself\n", page[0])
 	}
 }

@@ -37,7 +37,12 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	if err != nil {
 		return resolver.Setup{}, nil, err
 	}
+	own, err := d.portalName(s.Portal)
+	if err != nil {
+		return resolver.Setup{}, nil, err
+	}
 	out := resolver.Setup{
+		Portal:    own,
 		Zones:     zones,
 		Sinkhole:  resolver.Sinkhole{Mode: policy.Mode(s.Sinkhole.Mode), Addresses: s.Sinkhole.Addresses, Contact: s.Sinkhole.Contact},
 		Security:  securityOf(s.Security, d.lists),

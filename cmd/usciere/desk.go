@@ -119,7 +119,7 @@ func styleOf(s settings.Settings) letter.Style {
 	_, domain, _ := strings.Cut(s.Mail.From, "@")
 	return letter.Style{
 		Language: s.Letters.Language, Town: s.Town.Name, Heading: s.Letters.Heading, Signature: strings.Join(s.Letters.Signature, "\n"),
-		Mail: s.Mail.Server != "", Domain: domain,
+		Portal: portalURL(s), Mail: s.Mail.Server != "", Domain: domain,
 	}
 }
 

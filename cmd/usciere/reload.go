@@ -41,6 +41,7 @@ func (d *daemon) reload() {
 	}
 	setLevel(d.level, next.Log.Level)
 	d.resolver.Use(setup)
+	d.pages.use(next, setup.Portal)
 	d.lists.Use(sources)
 	d.inForce.Store(&inForce{next, fresh})
 	d.desk.post.Use(mailServer)

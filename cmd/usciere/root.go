@@ -33,7 +33,7 @@ func rootCommand() *cobra.Command {
 		letterCommand(), outboxCommand(),
 		auditCommand(), registerCommand(), reviewCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
-		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), backupCommand(), versionCommand(),
+		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), caCommand(), backupCommand(), versionCommand(),
 	)
 	markFailures(root)
 	return root

@@ -136,6 +136,7 @@ type daemon struct {
 	cache    *answercache.Cache
 	socket   *net.UnixListener
 	admin    *admin.Server
+	pages    *portalPages
 	desk     *desk
 	stop     context.CancelFunc // ends questions under way
 }
@@ -168,6 +169,9 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 		Guest: func(client netip.Addr) bool { return !d.rules.Snapshot().Inside(client) },
 	})
 	if err != nil {
+		return nil, err
+	}
+	if d.pages, err = bindPages(&s, o.demo, d.dns.Addrs()); err != nil {
 		return nil, err
 	}
 	if o.demo && len(s.Upstream.Servers) == 0 {
@@ -212,6 +216,9 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	d.loadCache(s.Cache.Persist)
 	d.resolver = resolver.New(d.rules, d.cache, time.Now)
 	d.resolver.Use(setup)
+	if err := d.openPages(s, setup.Portal); err != nil {
+		return nil, err
+	}
 	return d, d.openAdmin(socket, s.Admin)
 }
 
@@ -224,6 +231,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 			d.log.Error("the admin socket failed", "error", err)
 		}
 	}()
+	d.pages.serve(d.log)
 	atDesk, home := context.WithCancel(context.Background())
 	var desk sync.WaitGroup
 	desk.Go(func() { d.desk.run(atDesk) })
@@ -266,6 +274,9 @@ func (d *daemon) drain(served <-chan error) error {
 	if err := d.admin.Shutdown(ctx); err != nil {
 		d.log.Warn("stopped with a command under way", "error", err)
 	}
+	if err := d.pages.shutdown(ctx); err != nil {
+		d.log.Warn("stopped with a page under way", "error", err)
+	}
 	if err := d.dns.Shutdown(ctx); err != nil {
 		d.log.Warn("stopped with questions under way", "error", err)
 	}
@@ -285,6 +296,7 @@ func (d *daemon) close() {
 	if d.admin != nil {
 		_ = d.admin.Close()
 	}
+	d.pages.close()
 	if d.socket != nil {
 		_ = d.socket.Close() // closed already if it was served
 	}

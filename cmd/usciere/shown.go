@@ -31,6 +31,7 @@ func (d *daemon) describe() admin.Daemon {
 	for _, a := range d.dns.Addrs() {
 		out.Listen = append(out.Listen, a.String())
 	}
+	out.Page = d.pages.addresses()
 	out.Problems = d.problems()
 	return out
 }
@@ -54,7 +55,7 @@ func (d *daemon) problems() []string {
 			out = append(out, "security list "+l.Problem)
 		}
 	}
-	return append(out, d.stuckLetters()...)
+	return append(append(out, d.pages.problems()...), d.stuckLetters()...)
 }
 
 // stuckLetters are the problems of sending letters.

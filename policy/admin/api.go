@@ -32,6 +32,7 @@ type You struct {
 type Daemon struct {
 	Town     string   `json:"town,omitempty"`
 	Listen   []string `json:"listen,omitempty"`
+	Page     []string `json:"page,omitempty"` // where the page is served: URLs, by address
 	Socket   string   `json:"socket,omitempty"`
 	State    string   `json:"state,omitempty"`    // folder
 	Config   string   `json:"config,omitempty"`   // settings file

@@ -44,6 +44,7 @@ const (
 	ViaSocket  = "socket"  // the admin socket; UID and PID are the peer's, from the kernel
 	ViaSystem  = "system"  // the daemon itself, as at first start
 	ViaRestore = "restore" // a backup was put back
+	ViaPortal  = "portal"  // the pages of the office staff: the change says for which office
 )
 
 // Actor is who made a change and from where.

@@ -36,6 +36,7 @@ func (s Settings) check(r *report) {
 	}
 	r.domains(s)
 	r.sinkhole(s.Sinkhole)
+	r.portal(s.Portal)
 	r.security(s.Security)
 	r.letters(s.Letters)
 	r.mail(s.Mail)
@@ -204,6 +205,30 @@ func (r *report) sinkhole(s Sinkhole) {
 	}
 	once(r, "sinkhole.addresses", s.Addresses)
 	r.line("sinkhole.contact", s.Contact, 120)
+}
+
+func (r *report) portal(p Portal) {
+	if p.Name != "" {
+		if _, err := checkDomain(p.Name); err != nil {
+			r.key("portal.name", "%s", err)
+		}
+	}
+	for _, list := range []struct {
+		key   string
+		addrs []string
+	}{{"portal.listen", p.Listen}, {"portal.https", p.HTTPS}} {
+		for i, l := range list.addrs {
+			if _, err := ParseListen(l); err != nil {
+				r.key(index(list.key, i), "%s", err)
+			}
+		}
+		once(r, list.key, list.addrs)
+	}
+	for i, l := range p.HTTPS {
+		if slices.Contains(p.Listen, l) && !strings.HasSuffix(l, ":0") {
+			r.key(index("portal.https", i), "%s is in portal.listen already", l)
+		}
+	}
 }
 
 // unrestricted are the roles that live without grants.

@@ -87,6 +87,11 @@ func TestParseNamesTheProblemAndItsPlace(t *testing.T) {
 		{"more pages than fit", "sinkhole: {addresses: [10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, 10.0.0.7, 10.0.0.8, 10.0.0.9]}", "1:23: sinkhole.addresses: 9 addresses are too many: at most 8"},
 		{"a contact that is too long", "sinkhole: {contact: " + strings.Repeat("è", 61) + "}", "1:21: sinkhole.contact: 122 octets are too long: at most 120"},
 		{"a contact of two lines", "sinkhole: {contact: \"a\\nb\"}", "1:21: sinkhole.contact: expected text on one line, without control characters"},
+		{"a portal without a name", "portal: {name: \"\"}", "1:16: portal.name: expected text, found nothing"},
+		{"a portal whose name is none", "portal: {name: a..it}", `1:16: portal.name: "a..it" is not a domain: a label is empty`},
+		{"a page without a port", "portal: {listen: [10.0.0.1]}", `1:19: portal.listen[0]: "10.0.0.1" has no port: write address:port or :port, such as 127.0.0.1:53, [::1]:53 or :53`},
+		{"a page on a name", "portal: {https: [\"www.it:443\"]}", `1:18: portal.https[0]: "www.it:443" is not address:port: give an address of this machine, not a name`},
+		{"a port for both", "portal: {listen: [\":80\"], https: [\":80\"]}", "1:35: portal.https[0]: :80 is in portal.listen already"},
 		{"a list without a path", "security: {files: [\"\"]}", "1:20: security.files[0]: expected the path of a file, found nothing"},
 		{"a list twice", "security: {files: [a, a]}", "1:23: security.files[1]: a is given twice, first as security.files[0]"},
 		{"a role that lives by grants", "security: {roles: [employee]}", `1:20: security.roles[0]: "employee" is none of manager, secretary-general, council-president, elected-official: the other roles live by their grants`},
@@ -200,6 +205,7 @@ zones:
       - {office: tributi, from: 2026-03-01}
       - office: 12
 sinkhole: {mode: zero, addresses: [10.20.0.53, "2001:db8:20::53"], contact: "chiedere al CED, int. 204"}
+portal: {enabled: false, name: accesso.comune.example.it, listen: ["10.20.0.53:80", ":8080"], https: ["10.20.0.53:443"], requests: false}
 security: {files: [liste/a, /b], format: rpz, mode: page, roles: [manager, elected-official]}
 letters: {language: de, heading: [CED, "Via 1"], signature: [Leitung], reminders: [60]}
 mail: {server: "posta.example.it:2525", from: ced@example.it, tls: tls, ca: ca.pem, user: u, password_file: p, timeout: 30s}
@@ -231,6 +237,7 @@ log: {level: warn, format: json}
 				Offices: []Visibility{{Office: "anagrafe"}, {"tributi", Date{2026, time.March, 1}}, {Office: "12"}}},
 		},
 		Sinkhole: Sinkhole{"zero", []netip.Addr{netip.MustParseAddr("10.20.0.53"), netip.MustParseAddr("2001:db8:20::53")}, "chiedere al CED, int. 204"},
+		Portal:   Portal{false, "accesso.comune.example.it", []string{"10.20.0.53:80", ":8080"}, []string{"10.20.0.53:443"}, false},
 		Security: Security{[]string{"liste/a", "/b"}, "rpz", "page", []string{"manager", "elected-official"}},
 		Letters:  Letters{"de", []string{"CED", "Via 1"}, []string{"Leitung"}, []int{60}},
 		Mail:     Mail{"posta.example.it:2525", "ced@example.it", "tls", "ca.pem", "u", "p", 30 * time.Second},

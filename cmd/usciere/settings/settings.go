@@ -29,6 +29,7 @@ type Settings struct {
 	Forwards []Forward `yaml:"forwards" doc:"Domains asked of servers of their own, for every office, before policy: Active Directory, the LAN's reverse zones."`
 	Zones    []Zone    `yaml:"zones" doc:"Local zones, answered with authority, from records written here or from a master file."`
 	Sinkhole Sinkhole  `yaml:"sinkhole" doc:"What a name that is not granted gets."`
+	Portal   Portal    `yaml:"portal" doc:"The page that a name that is not granted leads to, and where offices ask."`
 	Security Security  `yaml:"security" doc:"Lists of names that roles without limits do not reach either; off without files."`
 	Letters  Letters   `yaml:"letters" doc:"How letters to the offices look, and when they are reminded."`
 	Mail     Mail      `yaml:"mail" doc:"The mail server by which letters go to the offices' mailboxes; without one they are printed."`
@@ -105,6 +106,15 @@ type Sinkhole struct {
 	Contact   string       `yaml:"contact" doc:"How to ask for a name, shown in the reply's EDE text (RFC 8914); at most 120 octets."`
 }
 
+// Portal is the web pages of the office staff.
+type Portal struct {
+	Enabled  bool     `yaml:"enabled" doc:"Serve the page; false where a web server of yours does." reload:"restart"`
+	Name     string   `yaml:"name" doc:"Its own name: for every workstation it leads to the page, before zones, forwards and rules." required:"true"`
+	Listen   []string `yaml:"listen" doc:"Where to serve it over HTTP: address:port, in quotes." def:"port 80 of sinkhole.addresses, else of the addresses of listen" example:"[\"10.20.0.53:80\"]" reload:"restart"`
+	HTTPS    []string `yaml:"https" doc:"Where to serve it over HTTPS too, with certificates of the root that usciere ca init made and IT rolled out; empty: the port refuses at once, and browsers fail fast." example:"[\"10.20.0.53:443\"]" reload:"restart"`
+	Requests bool     `yaml:"requests" doc:"Offices prepare their requests on it; false: on paper alone."`
+}
+
 // Security is the security lists.
 type Security struct {
 	Files  []string `yaml:"files" doc:"The lists, at most 32; the first that knows a name decides. A relative path starts at the settings file's folder. A file that changes is read again." example:"[/var/lib/usciere/malware.txt]"`
@@ -174,6 +184,7 @@ func Default() Settings {
 			RandomCase: true,
 		},
 		Sinkhole: Sinkhole{Mode: "page"},
+		Portal:   Portal{Enabled: true, Name: "usciere.internal", Requests: true},
 		Security: Security{Format: "auto", Mode: "nxdomain"},
 		Letters:  Letters{Language: "it", Reminders: []int{30, 7}},
 		Mail:     Mail{TLS: "starttls", Timeout: time.Minute},

@@ -1,0 +1,168 @@
+package portal
+
+import (
+	"container/list"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+)
+
+// door counts the connections, and keeps out who is not of the site. A connection waits until its request has come whole; when
+// there is no room, the one that waits longest makes some, so that those who only keep connections open keep nobody out.
+type door struct {
+	inside func(netip.Addr) bool
+	limits Limits
+
+	mu      sync.Mutex
+	all     int
+	clients map[netip.Addr]int
+	waiting list.List // of *guest, the longest first
+	closing bool
+}
+
+func newDoor(p *Portal, l Limits) *door {
+	inside := func(a netip.Addr) bool { return p.cfg.Rules.Snapshot().Inside(a) }
+	return &door{inside: inside, limits: l, clients: map[netip.Addr]int{}}
+}
+
+// guest is a connection that was let in.
+type guest struct {
+	net.Conn
+	door  *door
+	from  netip.Addr
+	place *list.Element // among the waiting; nil when its request is being answered
+	once  sync.Once
+}
+
+// Close closes the connection, and makes room.
+func (g *guest) Close() error {
+	g.once.Do(func() { g.door.leave(g) })
+	return g.Conn.Close()
+}
+
+// listener lets in the connections of a listener.
+func (d *door) listener(l net.Listener) net.Listener { return &doorway{l, d} }
+
+type doorway struct {
+	net.Listener
+	door *door
+}
+
+// Accept returns the next connection that there is room for.
+func (d *doorway) Accept() (net.Conn, error) {
+	for {
+		c, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if g := d.door.enter(c); g != nil {
+			return g, nil
+		}
+		c.Close()
+	}
+}
+
+// enter lets a connection in, or returns nil.
+func (d *door) enter(c net.Conn) *guest {
+	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return nil
+	}
+	from := at.Addr().Unmap().WithZone("")
+	if !d.inside(from) {
+		return nil
+	}
+	d.mu.Lock()
+	var out *guest
+	room := true
+	switch {
+	case d.closing:
+		room = false
+	case d.clients[from] >= d.limits.PerClient:
+		out = d.longest(from)
+		room = out != nil
+	case d.all >= d.limits.Connections:
+		out = d.longest(netip.Addr{})
+		room = out != nil
+	}
+	if out != nil {
+		d.settled(out) // nobody else chooses it
+	}
+	if !room {
+		d.mu.Unlock()
+		return nil
+	}
+	g := &guest{Conn: c, door: d, from: from}
+	d.all++
+	d.clients[from]++
+	g.place = d.waiting.PushBack(g)
+	d.mu.Unlock()
+	if out != nil {
+		_ = out.Close() // its client is gone, or slow
+	}
+	return g
+}
+
+// longest is the connection that waits longest, of one client if it is given.
+func (d *door) longest(from netip.Addr) *guest {
+	for e := d.waiting.Front(); e != nil; e = e.Next() {
+		if g, _ := e.Value.(*guest); !from.IsValid() || g.from == from {
+			return g
+		}
+	}
+	return nil
+}
+
+// settled takes a connection out of the waiting.
+func (d *door) settled(g *guest) {
+	if g.place != nil {
+		d.waiting.Remove(g.place)
+		g.place = nil
+	}
+}
+
+func (d *door) leave(g *guest) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.settled(g)
+	d.all--
+	if d.clients[g.from]--; d.clients[g.from] == 0 {
+		delete(d.clients, g.from)
+	}
+}
+
+// closeWaiting ends the connections that have not asked for anything yet, and lets no more in.
+func (d *door) closeWaiting() {
+	d.mu.Lock()
+	d.closing = true
+	var waiting []*guest
+	for e := d.waiting.Front(); e != nil; e = e.Next() {
+		g, _ := e.Value.(*guest)
+		waiting = append(waiting, g)
+	}
+	d.mu.Unlock()
+	for _, g := range waiting {
+		_ = g.Close()
+	}
+}
+
+type guestKey struct{}
+
+func guestOf(c net.Conn) *guest {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	g, _ := c.(*guest)
+	return g
+}
+
+// settle says that a request has come whole: its connection does not make room for another any more.
+func settle(r *http.Request) {
+	if g, _ := r.Context().Value(guestKey{}).(*guest); g != nil {
+		g.door.mu.Lock()
+		defer g.door.mu.Unlock()
+		g.door.settled(g)
+	}
+}
