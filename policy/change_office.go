@@ -157,12 +157,13 @@ type RemoveOffice struct {
 // Kind names the change in the journal.
 func (RemoveOffice) Kind() string { return "office.remove" }
 
-// OfficeRemoved is what RemoveOffice ended; the grants are revoked.
+// OfficeRemoved is what RemoveOffice ended; the grants are revoked, the requests that waited are withdrawn.
 type OfficeRemoved struct {
-	Office *Office      `json:"office"`
-	Grants []*Grant     `json:"grants,omitempty"`
-	Seats  []*Seat      `json:"seats,omitempty"`
-	Hosts  []netip.Addr `json:"hosts,omitempty"`
+	Office   *Office      `json:"office"`
+	Grants   []*Grant     `json:"grants,omitempty"`
+	Seats    []*Seat      `json:"seats,omitempty"`
+	Hosts    []netip.Addr `json:"hosts,omitempty"`
+	Requests []*Request   `json:"requests,omitempty"`
 }
 
 // Apply makes the change; its body is an OfficeRemoved.
@@ -180,12 +181,24 @@ func (c RemoveOffice) Apply(e *Edit) (Made, error) {
 		return Made{}, err
 	}
 	seats, hosts := e.belongings(c.ID)
-	if !c.All && len(grants)+len(seats)+len(hosts) > 0 {
-		return Made{}, conflict("remove these first, or repeat with --all to end them with the office",
-			"%s still has %d grants, %d seats and %d hosts", c.ID, len(grants), len(seats), len(hosts))
+	open, err := e.openRequests(c.ID)
+	if err != nil {
+		return Made{}, err
 	}
+	if !c.All && len(grants)+len(seats)+len(hosts)+len(open) > 0 {
+		return Made{}, conflict("remove these first, or repeat with --all to end them with the office",
+			"%s still has %d grants, %d seats, %d hosts and %d open requests", c.ID, len(grants), len(seats), len(hosts), len(open))
+	}
+	const why = "the office was removed"
 	for i, g := range grants {
-		if grants[i], err = e.Revoke(g, "the office was removed"); err != nil {
+		if grants[i], err = e.Revoke(g, why); err != nil {
+			return Made{}, err
+		}
+	}
+	for i, q := range open {
+		q.Link = nil
+		q.MoveTo(e, Withdrawn, why)
+		if open[i], err = e.PutRequest(*q); err != nil {
 			return Made{}, err
 		}
 	}
@@ -205,7 +218,7 @@ func (c RemoveOffice) Apply(e *Edit) (Made, error) {
 		e.dropNetwork(p)
 	}
 	e.dropOffice(c.ID)
-	return Made{Office: c.ID, Body: OfficeRemoved{old, grants, seats, hosts}}, e.tx.Delete(TableOffices, c.ID)
+	return Made{Office: c.ID, Body: OfficeRemoved{old, grants, seats, hosts, open}}, e.tx.Delete(TableOffices, c.ID)
 }
 
 // belongings are the seats of an office and the hosts entered in it by themselves.
@@ -221,6 +234,17 @@ func (e *Edit) belongings(office string) (seats []*Seat, hosts []netip.Addr) {
 		}
 	}
 	return seats, hosts
+}
+
+// openRequests are the requests of an office that wait for a signature or a decision.
+func (e *Edit) openRequests(office string) (open []*Request, err error) {
+	err = e.Records().EachRequest(func(q *Request) bool {
+		if q.Office == office && q.State.Open() {
+			open = append(open, q)
+		}
+		return true
+	})
+	return open, err
 }
 
 // AddNetwork gives a prefix to an office.

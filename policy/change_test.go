@@ -44,7 +44,7 @@ func TestBadOfficesAndNetworksAreRefused(t *testing.T) {
 		{"a bad mailbox in a change", Invalid, "no mail address", ChangeOffice{ID: "tributi", Mailbox: &bad}},
 		{"based on an old version", Conflict, "was changed meanwhile", ChangeOffice{Based: Based{99}, ID: "tributi", Name: &name}},
 		{"removing an unknown office", NotFound, "no office", RemoveOffice{ID: "nessuno"}},
-		{"removing an office with seats", Conflict, "0 grants, 1 seats and 0 hosts", RemoveOffice{ID: "tributi"}},
+		{"removing an office with seats", Conflict, "0 grants, 1 seats, 0 hosts and 0 open requests", RemoveOffice{ID: "tributi"}},
 		{"removing based on an old version", Conflict, "meanwhile", RemoveOffice{Based: Based{99}, ID: "tributi"}},
 		{"a network for an unknown office", NotFound, "no office", AddNetwork{Office: "nessuno", Network: raw("10.20.9.0/24")}},
 		{"a network based on an old version", Conflict, "meanwhile", AddNetwork{Based: Based{99}, Office: "tributi", Network: raw("10.20.9.0/24")}},
@@ -318,7 +318,7 @@ func TestAnOfficeIsRemovedWithAllItHas(t *testing.T) {
 	town.do(AddHost{Addr: addr("10.20.0.77"), Office: "tributi"}, AddHost{Addr: addr("10.20.0.78"), Office: "tributi"},
 		AddHost{Addr: addr("10.20.0.78"), Seat: "dirigente-anagrafe"})
 	town.allow("tributi", "www.inps.it")
-	town.refused(Conflict, "1 grants, 1 seats and 2 hosts", RemoveOffice{ID: "tributi"})
+	town.refused(Conflict, "1 grants, 1 seats, 2 hosts and 0 open requests", RemoveOffice{ID: "tributi"})
 	town.do(RemoveOffice{ID: "tributi", All: true})
 	s := town.Snapshot()
 	if _, ok := s.Office("tributi"); ok || len(s.Hosts()) != 2 || len(s.Seats()) != 2 || s.Counts().Grants != 0 {

@@ -129,6 +129,13 @@ type Step struct {
 	Note   string       `json:"note,omitempty"`
 }
 
+// MoveTo brings the request to a state, and notes the step, which is returned.
+func (r *Request) MoveTo(e *Edit, state RequestState, note string) *Step {
+	r.State = state
+	r.Steps = append(slices.Clone(r.Steps), Step{State: state, At: e.now.Truncate(time.Second), By: e.who.Name, Note: note})
+	return &r.Steps[len(r.Steps)-1]
+}
+
 // Link is a one-time link by which the holder of a seat signs a request at a workstation of the seat.
 type Link struct {
 	Digest string    `json:"digest"` // SHA-256 of its token, hexadecimal: the token itself is only in the letter

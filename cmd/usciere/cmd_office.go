@@ -172,12 +172,13 @@ func officeRemove() *cobra.Command {
 		}
 		return s.show(gone, func() {
 			s.line("removed", gone.Office.ID, gone.Office.Name)
-			if len(gone.Grants)+len(gone.Seats)+len(gone.Hosts) > 0 {
-				s.line("with it", counted(len(gone.Grants), "grant"), counted(len(gone.Seats), "seat"), counted(len(gone.Hosts), "host"))
+			if len(gone.Grants)+len(gone.Seats)+len(gone.Hosts)+len(gone.Requests) > 0 {
+				s.line("with it", counted(len(gone.Grants), "grant"), counted(len(gone.Seats), "seat"), counted(len(gone.Hosts), "host"),
+					counted(len(gone.Requests), "open request"))
 			}
 		})
 	})
-	c.Flags().BoolVar(&change.All, "all", false, "with its seats, hosts and grants")
+	c.Flags().BoolVar(&change.All, "all", false, "with its seats, hosts, grants and open requests")
 	basedFlag(c, &change.Based)
 	return c
 }

@@ -236,24 +236,37 @@ func (s *session) request(d *admin.RequestDetails) {
 	}
 }
 
-// opening says what an asked thing opens, where that is more than the name asked.
+// opening says what granting an asked thing opens, where that is more than the name asked.
 func opening(a *admin.AskedFor) string {
+	text := ""
 	switch {
-	case len(a.Rules) > 0:
-		const shown = 12
-		rules := a.Rules
-		if len(rules) > shown {
-			rules = append(rules[:shown:shown], fmt.Sprintf("and %d more: usciere service show %s", len(a.Rules)-shown, a.Text))
-		}
-		return fmt.Sprintf(" (%s, channel %s): opens %s", a.Title, a.Channel, strings.Join(rules, ", "))
+	case strings.HasPrefix(a.What, "service "):
+		text = fmt.Sprintf(" (%s, %s): opens %s", a.Title, channelText(a.Channel, a.PEC), some(a.Rules, strings.TrimPrefix(a.What, "service ")))
 	case a.Subtree:
-		return ": opens " + a.Opens + ", which is every name below " + strings.TrimLeft(a.Opens, "*.")
+		text = ": opens " + a.What + ", which is every name below " + strings.TrimLeft(a.What, "*.")
 	case a.Channel == policy.Mail:
-		return ": opens the mail of " + a.Opens
-	case a.Text != a.Opens:
-		return ": opens " + a.Opens + ", that name only"
+		text = ": opens the mail of " + a.What
+	case a.Text != a.What:
+		text = ": opens " + a.What + ", that name only"
 	}
-	return ""
+	if a.Along != nil {
+		text += fmt.Sprintf("; and with it service %s: %s", a.Along.Service, some(a.Along.Rules, a.Along.Service))
+	}
+	return text
+}
+
+// some are the first rules of a service, and how many there are more.
+func some(rules []policy.ServiceRule, service string) string {
+	const shown = 12
+	var out []string
+	for i, r := range rules {
+		if i == shown {
+			out = append(out, fmt.Sprintf("and %d more: usciere service show %s", len(rules)-shown, service))
+			break
+		}
+		out = append(out, r.Rule.String())
+	}
+	return strings.Join(out, ", ")
 }
 
 // nextStep is the command that brings an open request on.

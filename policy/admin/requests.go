@@ -41,15 +41,12 @@ type RequestDetails struct {
 	Renews  string            `json:"renews,omitempty"` // label of the request whose place it takes
 }
 
-// AskedFor is one thing that a request asks for.
+// AskedFor is one thing that a request asks for, and all that granting it opens.
 type AskedFor struct {
-	Text    string         `json:"text"`  // as asked
-	Opens   string         `json:"opens"` // the domain rule, or "service NAME"
-	Channel policy.Channel `json:"channel"`
-	Subtree bool           `json:"subtree,omitempty"` // it opens all names below too
-	Title   string         `json:"title,omitempty"`   // of the service
-	Rules   []string       `json:"rules,omitempty"`   // of the service
-	Has     string         `json:"has,omitempty"`     // by which grant the office has it already
+	Text string `json:"text"` // as asked
+	policy.Opened
+	Subtree bool   `json:"subtree,omitempty"` // it opens all names below too
+	Has     string `json:"has,omitempty"`     // by which grant the office has it already
 }
 
 // query writes the filter as parameters.
@@ -142,13 +139,13 @@ func (c *call) asked(r policy.Records, out *RequestDetails) error {
 	}
 	for i := range asked {
 		a := &asked[i]
-		item := AskedFor{Text: a.Text, Opens: a.Opens(), Channel: a.Channel, Subtree: a.Service == nil && a.Rule.Kind != policy.Exact}
+		g := policy.Grant{Channel: a.Channel}
 		if a.Service != nil {
-			item.Title = a.Service.Title
-			for _, rule := range a.Rules() {
-				item.Rules = append(item.Rules, rule.String())
-			}
+			g.Service = a.Service.ID
+		} else {
+			g.Rule = &a.Rule
 		}
+		item := AskedFor{Text: a.Text, Opened: c.rules.Opened(&g), Subtree: g.Rule != nil && a.Rule.Kind != policy.Exact}
 		if q.State.Open() {
 			if item.Has, err = request.Already(c.rules, r, c.now, q.Office, a, q.Renews); err != nil {
 				return err

@@ -112,6 +112,9 @@ func (r *Rules) removeOffice(gone *policy.OfficeRemoved) error {
 			r.keepHost(&policy.Host{Addr: addr, Seats: h.Seats})
 		}
 	}
+	for _, q := range gone.Requests {
+		r.putRequest(q)
+	}
 	r.drop(policy.TableOffices, gone.Office.ID)
 	return r.putGrants(gone.Grants)
 }

@@ -34,6 +34,7 @@ type Register struct {
 // Kind names the change in the journal.
 func (Register) Kind() string { return "letter.register" }
 
+// Apply implements policy.Change.
 func (c Register) Apply(e *policy.Edit) (policy.Made, error) {
 	l, err := e.Records().Letter(c.Letter)
 	if err != nil {
@@ -54,6 +55,7 @@ type Sent struct {
 // Kind names the change in the journal.
 func (Sent) Kind() string { return "letter.sent" }
 
+// Apply implements policy.Change.
 func (c Sent) Apply(e *policy.Edit) (policy.Made, error) {
 	l, err := e.Records().Letter(c.Letter)
 	if err != nil {
@@ -85,6 +87,7 @@ type Resend struct {
 // Kind names the change in the journal.
 func (Resend) Kind() string { return "letter.resend" }
 
+// Apply implements policy.Change.
 func (c Resend) Apply(e *policy.Edit) (policy.Made, error) {
 	l, err := e.Records().Letter(c.Letter)
 	if err != nil {

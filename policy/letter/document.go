@@ -119,11 +119,11 @@ func compose(l *policy.Letter, token string) *document {
 }
 
 func (w *writer) decision(d *document) {
-	said, topic := w.DecisionWhole, w.topic(w.c)
+	subject, said := w.DecisionSubject, w.DecisionWhole
 	if len(w.c.Left) > 0 {
-		said = w.DecisionInPart
+		subject, said = w.DecisionPartSubject, w.DecisionInPart
 	}
-	d.Subject = w.fill(w.DecisionSubject, "topic", topic, "request", w.request)
+	d.Subject = w.fill(subject, "topic", w.topic(w.c), "request", w.request)
 	decided := []block{{Text: w.fill(said, "request", w.request, "signed", w.signed())}}
 	if len(w.c.Opened) > 0 {
 		decided = append(decided, block{Text: w.DecisionOpened}, w.opened())

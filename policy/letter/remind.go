@@ -148,6 +148,7 @@ type Reminded struct {
 	Letters []*policy.Letter `json:"letters"`
 }
 
+// Apply implements policy.Change.
 func (c Remind) Apply(e *policy.Edit) (policy.Made, error) {
 	var out Reminded
 	for _, d := range c.Due[:min(len(c.Due), maxReminders)] {

@@ -34,6 +34,7 @@ type words struct {
 	GroundOutside, GroundCourt, GroundActs              string
 	AskAtPortal, AskInWriting, GrantsEnd, Contact       string
 	DecisionSubject, DecisionWhole, DecisionInPart      string // {topic}, {request}
+	DecisionPartSubject                                 string // {topic}, {request}
 	DecisionOpened, DecisionLeft, DecisionReplaces      string
 	DecisionNow, DecisionNowMail, DecisionToCome        string
 	DenialSubject, DenialWhole, DenialAsked             string

@@ -57,7 +57,7 @@ func (c Approve) Apply(e *policy.Edit) (policy.Made, error) {
 		}
 		return ok
 	})
-	step(e, &q, policy.Approved, "")
+	q.MoveTo(e, policy.Approved, "")
 	q.Decided, q.DecidedBy = e.Now().Truncate(time.Second), e.Actor().Name
 	if out.Grants, err = e.Open(fresh, &q); err != nil {
 		return policy.Made{}, err
@@ -146,7 +146,7 @@ func renew(e *policy.Edit, q *policy.Request, out *Moved) error {
 	if out.Ended, err = end(e, &old, "renewed by request "+q.Label()); err != nil {
 		return err
 	}
-	step(e, &old, policy.Renewed, "by "+q.Label())
+	old.MoveTo(e, policy.Renewed, "by "+q.Label())
 	moved, err := e.PutRequest(old)
 	out.Requests = append(out.Requests, moved)
 	return err
@@ -181,7 +181,7 @@ func (c Deny) Apply(e *policy.Edit) (policy.Made, error) {
 	if err := reasons(q.Decision, "a denial is told to the office in writing, with its reasons (Art. 7)", "give --reason"); err != nil {
 		return policy.Made{}, err
 	}
-	step(e, &q, policy.Denied, q.Decision)
+	q.MoveTo(e, policy.Denied, q.Decision)
 	q.Decided, q.DecidedBy = e.Now().Truncate(time.Second), e.Actor().Name
 	return conclude(e, &q, &Moved{}, policy.DenialNotice, c.Notice)
 }

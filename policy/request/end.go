@@ -34,7 +34,7 @@ func (c Withdraw) Apply(e *policy.Edit) (policy.Made, error) {
 		return policy.Made{}, err
 	}
 	q.Link = nil
-	step(e, &q, policy.Withdrawn, why)
+	q.MoveTo(e, policy.Withdrawn, why)
 	if out.Request, err = e.PutRequest(q); err != nil {
 		return policy.Made{}, err
 	}
@@ -89,7 +89,7 @@ func (c Expire) Apply(e *policy.Edit) (policy.Made, error) {
 		if err != nil {
 			return policy.Made{}, err
 		}
-		step(e, &q, policy.Expired, "")
+		q.MoveTo(e, policy.Expired, "")
 		moved, err := e.PutRequest(q)
 		if err != nil {
 			return policy.Made{}, err

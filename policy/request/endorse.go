@@ -63,7 +63,7 @@ func (c *Endorse) byLink(e *policy.Edit, q *policy.Request) error {
 		return policy.Refusef(policy.Conflict, "enter who holds it with `usciere seat assign "+seat.ID+"`", "nobody holds the seat %s today", seat.ID)
 	}
 	q.Date, q.Seat, q.Holder = day, seat.ID, holder.Name
-	s := step(e, q, policy.Endorsed, "by the one-time link, at a workstation of the seat")
+	s := q.MoveTo(e, policy.Endorsed, "by the one-time link, at a workstation of the seat")
 	s.Seat, s.Holder = q.Seat, q.Holder
 	return nil
 }
@@ -83,7 +83,7 @@ func (c *Endorse) byLetter(e *policy.Edit, q *policy.Request) error {
 	if err := c.file(e, q); err != nil {
 		return err
 	}
-	s := step(e, q, policy.Endorsed, "signed letter, protocol "+q.Protocol)
+	s := q.MoveTo(e, policy.Endorsed, "signed letter, protocol "+q.Protocol)
 	s.Seat, s.Holder = q.Seat, q.Holder
 	return nil
 }

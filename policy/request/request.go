@@ -8,8 +8,6 @@
 package request
 
 import (
-	"time"
-
 	"usciere/policy"
 )
 
@@ -25,13 +23,6 @@ type Moved struct {
 
 func (m *Moved) made() policy.Made {
 	return policy.Made{Office: m.Request.Office, Request: m.Request.Label(), Body: m}
-}
-
-// step notes that the request came to a state.
-func step(e *policy.Edit, q *policy.Request, state policy.RequestState, note string) *policy.Step {
-	q.State = state
-	q.Steps = append(q.Steps[:len(q.Steps):len(q.Steps)], policy.Step{State: state, At: e.Now().Truncate(time.Second), By: e.Actor().Name, Note: note})
-	return &q.Steps[len(q.Steps)-1]
 }
 
 // find is a request that is in one of the states.

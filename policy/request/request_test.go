@@ -346,3 +346,14 @@ func TestThePageCannotFillTheStore(t *testing.T) {
 	w.move(request.Withdraw{Request: 2, Reason: "doppione"})
 	w.move(c)
 }
+
+func TestOpenRequestsEndWithTheirOffice(t *testing.T) {
+	w := newTown(t)
+	waits := w.move(letterOf("88/2026")).Request
+	w.refused(policy.RemoveOffice{ID: "cultura"}, "2 seats, 0 hosts and 1 open requests")
+	gone := w.do(policy.RemoveOffice{ID: "cultura", All: true}).(policy.OfficeRemoved)
+	if len(gone.Requests) != 1 || gone.Requests[0].ID != waits.ID || gone.Requests[0].State != policy.Withdrawn {
+		t.Errorf("%+v", gone.Requests)
+	}
+	w.refused(request.Approve{Request: waits.ID}, "is withdrawn")
+}

@@ -46,8 +46,8 @@ func (c Submit) Apply(e *policy.Edit) (policy.Made, error) {
 		if err := c.file(e, q); err != nil {
 			return policy.Made{}, err
 		}
-		step(e, q, policy.Submitted, "")
-		s := step(e, q, policy.Endorsed, "signed letter, protocol "+q.Protocol)
+		q.MoveTo(e, policy.Submitted, "")
+		s := q.MoveTo(e, policy.Endorsed, "signed letter, protocol "+q.Protocol)
 		s.Seat, s.Holder = q.Seat, q.Holder
 	case c.Protocol != "":
 		return policy.Made{}, policy.Refusef(policy.Invalid, "leave out --unsigned, or --protocol until it is signed", "a registered letter is signed")
@@ -56,7 +56,7 @@ func (c Submit) Apply(e *policy.Edit) (policy.Made, error) {
 			return policy.Made{}, err
 		}
 		q.Date, q.Link = e.Today(), c.Link
-		step(e, q, policy.Submitted, "")
+		q.MoveTo(e, policy.Submitted, "")
 	}
 	for i := range asked {
 		note, err := Already(e.Snapshot, e.Records(), e.Now(), q.Office, &asked[i], q.Renews)

@@ -226,7 +226,7 @@ func TestNothingIsSentWithoutTheEncryptionThatIsAskedFor(t *testing.T) {
 		{"a certificate of no root of the machine", "server: \"localhost:" + portOf(secret.addr) + "\"", "certificate signed by unknown authority"},
 		{"a certificate of another name", "server: \"127.0.0.1:" + portOf(secret.addr) + "\", ca: " + secret.ca, "cannot validate certificate for 127.0.0.1"},
 		{"TLS from the start, to a server that waits for STARTTLS", "server: \"localhost:" + portOf(secret.addr) + "\", tls: tls, ca: " + secret.ca, "tls:"},
-		{"a log-in that the server does not offer", "server: \"localhost:" + portOf(secret.addr) + "\", user: u, password_file: password, ca: " + secret.ca, "does not support SMTP AUTH"},
+		{"a log-in that the server refuses", "server: \"localhost:" + portOf(secret.addr) + "\", user: u, password_file: password, ca: " + secret.ca, "535"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			folder := t.TempDir()
@@ -242,7 +242,7 @@ func TestNothingIsSentWithoutTheEncryptionThatIsAskedFor(t *testing.T) {
 			if log := d.log.String(); strings.Contains(log, "segreta") {
 				t.Error("the password is in the log")
 			}
-			writeMailSettings(t, config, "server: \"localhost:"+portOf(secret.addr)+"\", ca: "+secret.ca)
+			writeMailSettings(t, config, "server: \"localhost:"+portOf(secret.addr)+"\", user: usciere, password_file: password, ca: "+secret.ca)
 			d.reload("settings read again")
 			d.awaitLetter(id, policy.Sent)
 			d.stop()
@@ -250,6 +250,9 @@ func TestNothingIsSentWithoutTheEncryptionThatIsAskedFor(t *testing.T) {
 	}
 	if got := plain.mails(); len(got) > 0 {
 		t.Errorf("%d mails went out in plain text", len(got))
+	}
+	if log := secret.mainLog(); !strings.Contains(log, "A=plain:usciere") {
+		t.Errorf("nobody logged in:\n%s", log)
 	}
 	d := mailing(t, "tls: none, server: \"localhost:"+portOf(plain.addr)+"\"")
 	id := d.notice(1)
