@@ -267,7 +267,7 @@ func TestAClientCannotFloodTheOffice(t *testing.T) {
 func TestWithoutItsLetterNoRequestIsWritten(t *testing.T) {
 	p := open(t)
 	p.noPaper = errors.New("disk full")
-	if r := p.post(anagrafe, "/request", formOf("www.inps.it", "motivi")); r.status != 500 || len(p.requests()) != 0 {
+	if r := p.post(anagrafe, "/request", formOf("www.inps.it", "motivi")); r.status != 500 || !strings.Contains(r.body, "momentaneamente") || len(p.requests()) != 0 {
 		t.Errorf("status %d, %d requests", r.status, len(p.requests()))
 	}
 }
