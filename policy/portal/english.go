@@ -5,8 +5,6 @@ import "usciere/policy"
 var english = texts{
 	tag: "en", Service: "Internet access for the town’s offices", SkipToMain: "Go to the content",
 	CallIT: "IT services: {contact}", CallITPlain: "Please ask the town’s IT services.",
-	months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
-	day:    "{d} {month} {y}", minute: "{date}, {time}",
 	weekdays:   [7]string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"},
 	Regulation: "Town regulation on the use of the Internet and e-mail, Articles 5 and 7.",
 	Private:    "This page does not record who opens it.",

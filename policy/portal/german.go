@@ -5,8 +5,6 @@ import "usciere/policy"
 var german = texts{
 	tag: "de", Service: "Internetzugang der Ämter", SkipToMain: "Zum Inhalt",
 	CallIT: "IT-Dienste: {contact}", CallITPlain: "Bitte an die IT-Dienste der Gemeinde wenden.",
-	months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
-	day:    "{d}. {month} {y}", minute: "{date}, {time} Uhr",
 	weekdays:   [7]string{"Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"},
 	Regulation: "Gemeindeordnung über die Nutzung von Internet und E-Mail, Art. 5 und 7.",
 	Private:    "Diese Seite hält nicht fest, wer sie öffnet.",

@@ -5,8 +5,6 @@ import "usciere/policy"
 var italian = texts{
 	tag: "it", Service: "Accesso a Internet degli uffici", SkipToMain: "Vai al contenuto",
 	CallIT: "Servizi informatici: {contact}", CallITPlain: "Rivolgersi ai servizi informatici del Comune.",
-	months: [12]string{"gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"},
-	day:    "{d} {month} {y}", minute: "{date}, ore {time}",
 	weekdays:   [7]string{"lun", "mar", "mer", "gio", "ven", "sab", "dom"},
 	Regulation: "Regolamento comunale sull’uso di Internet e della posta elettronica, artt. 5 e 7.",
 	Private:    "Questa pagina non registra chi la apre.",

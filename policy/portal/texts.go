@@ -1,12 +1,12 @@
 package portal
 
 import (
-	"strconv"
 	"strings"
 
 	"golang.org/x/text/language"
 
 	"usciere/policy"
+	"usciere/policy/letter"
 )
 
 // texts are all that the pages say in one language. What stands in braces is filled in; markup does not belong here.
@@ -16,8 +16,6 @@ type texts struct {
 	SkipToMain    string
 	CallIT        string // {contact}
 	CallITPlain   string
-	months        [12]string
-	day, minute   string // {d} {month} {y}; {date} {time}
 	weekdays      [7]string
 	Regulation    string // at the foot
 	Private       string // at the foot: that nothing is kept
@@ -112,22 +110,8 @@ func fill(text string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// date writes a day or a minute as the language does.
-func (t *texts) date(m policy.Moment) string {
-	if m == "" || new(policy.Moment).UnmarshalText([]byte(m)) != nil {
-		return string(m)
-	}
-	month, _ := strconv.Atoi(string(m[5:7]))
-	d := strings.TrimPrefix(string(m[8:10]), "0")
-	if d == "1" && t.tag == "it" {
-		d = "1º"
-	}
-	day := fill(t.day, "d", d, "month", t.months[month-1], "y", string(m[:4]))
-	if len(m) == len("2006-01-02") {
-		return day
-	}
-	return fill(t.minute, "date", day, "time", string(m[11:]))
-}
+// date writes a day or a minute as the language does, and as the letters do.
+func (t *texts) date(m policy.Moment) string { return letter.Date(t.tag, m) }
 
 // timetable writes a schedule with the weekdays of the language.
 func (t *texts) timetable(s policy.Schedule) string {
