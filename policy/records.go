@@ -101,9 +101,13 @@ type Office struct {
 	IPA      string         `json:"ipa,omitempty"` // code of the office in the national index (indicepa.gov.it)
 	Networks []netip.Prefix `json:"networks,omitempty"`
 	Sinkhole Mode           `json:"sinkhole,omitempty"`
-	PEC      []Ground       `json:"pec,omitempty"` // the grounds on which it may ask for certified mail (R11); empty: none
+	PEC      []Ground       `json:"pec,omitempty"`    // the grounds on which it may ask for certified mail (R11); empty: none
+	Former   RequestID      `json:"former,omitempty"` // up to this one, requests under the id are those of an office that had it before
 	Version  uint64         `json:"version"`
 }
+
+// Owns says whether a request is the office's own: not another's, nor one of an office that had the id before.
+func (o *Office) Owns(q *Request) bool { return q.Office == o.ID && q.ID > o.Former }
 
 // Seat is a position (incarico) held by one person for a time (R12). It signs requests; a role without restrictions comes
 // with it.

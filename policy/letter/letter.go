@@ -128,9 +128,11 @@ func recipients(e *policy.Edit, l *policy.Letter) (to []string) {
 		}
 		to = append(to, mailbox)
 	}
-	if office, ok := e.Office(l.Office); ok {
-		add(office.Mailbox)
+	office, ok := e.Office(l.Office)
+	if !ok || l.Request != 0 && l.Request <= office.Former { // it was to an office that is gone
+		return nil
 	}
+	add(office.Mailbox)
 	if seat, ok := e.Seat(l.Content.Seat); ok && l.Urgent && seat.Office == l.Office {
 		add(seat.Mailbox)
 	}

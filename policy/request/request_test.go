@@ -357,3 +357,28 @@ func TestOpenRequestsEndWithTheirOffice(t *testing.T) {
 	}
 	w.refused(request.Approve{Request: waits.ID}, "is withdrawn")
 }
+
+func TestAnOfficeThatTakesOverAnIDHasNothingOfTheOneBefore(t *testing.T) {
+	w := newTown(t)
+	old := w.move(asked("www.inps.it")).Request
+	notice := w.move(request.Approve{Request: old.ID}).Letter
+	w.do(policy.RemoveOffice{ID: "cultura", All: true})
+	w.do(policy.AddOffice{ID: "cultura", Name: "Ufficio Nuovo", Mailbox: "nuovo@comune.example.it"})
+	w.do(policy.AddSeat{ID: "dirigente-cultura", Office: "cultura", Holder: "N. Nuovi", From: "2025-09-01"})
+
+	w.refused(request.Submit{Office: "cultura", Renews: old.ID, Reason: "serve ancora", Paper: request.Paper{Protocol: "90/2026"}},
+		"of the office that was cultura before")
+	w.refused(policy.AddGrants{Subject: policy.Subject{Office: "cultura"}, Names: []string{"www.inail.it"}, Protocol: "88/2026"},
+		"of the office that was cultura before")
+	issued := w.do(letter.Register{Letter: notice.ID, Protocol: "7/2026", Style: letter.Style{Mail: true}}).(letter.Moved).Letter
+	if len(issued.Issue.To) != 0 {
+		t.Errorf("the notice of the office that is gone goes to %v", issued.Issue.To)
+	}
+
+	own := asked("www.inps.it")
+	own.Protocol = "91/2026"
+	q := w.move(own).Request
+	if done := w.move(request.Approve{Request: q.ID, Notice: request.Notice{Out: "8/2026", Style: letter.Style{Mail: true}}}); len(done.Letter.Issue.To) != 1 {
+		t.Errorf("the new office's own notice: %+v", done.Letter.Issue)
+	}
+}
