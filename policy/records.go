@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Role is what a workstation may do by position.
@@ -274,18 +275,22 @@ func CheckID(what, id string) error {
 	return nil
 }
 
-// CheckText refuses free text that is too long or not printable; max is in octets.
+// CheckText refuses free text that is too long or not printable, or that would turn the direction of what stands beside it;
+// max is in octets.
 func CheckText(what, text string, max int) error {
 	if len(text) > max {
 		return invalid("shorten it", "%s is %d octets long: %d are the most", what, len(text), max)
 	}
 	for _, c := range text {
-		if (c < ' ' && c != '\n' && c != '\t') || c == 0x7f || c == '\ufffd' {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' || c == '\ufffd' || turnsText(c) {
 			return invalid("use plain text in UTF-8", "%s has a character that cannot be printed", what)
 		}
 	}
 	return nil
 }
+
+// turnsText says whether a character embeds, overrides or isolates the direction of text (UAX #9 §2).
+func turnsText(c rune) bool { return '\u202a' <= c && c <= '\u202e' || '\u2066' <= c && c <= '\u2069' }
 
 // IsMailbox says whether the text is a mail address.
 func IsMailbox(text string) bool { return mailboxPattern.MatchString(text) }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,20 @@ func TestTheFormYieldsADraftAndALetterWithALink(t *testing.T) {
 	}
 	if strings.Contains(paper.header.Get("Content-Security-Policy"), "unsafe") {
 		t.Error(paper.header.Get("Content-Security-Policy"))
+	}
+}
+
+func TestWhatIsPastedUnseenIsLeftOut(t *testing.T) {
+	p := open(t)
+	form := formOf("www.inps.it", "uno\v\u202edue\u202c\u2028tre\r\n\u2066quattro\u2069")
+	form.Set("more", "\u202awww.inail.it\u202c\u2029www.anpr.interno.it")
+	p.draft(anagrafe, form)
+	q := p.requests()[0]
+	if want := "uno\ndue\ntre\nquattro"; q.Reason != want {
+		t.Errorf("reasons %q; want %q", q.Reason, want)
+	}
+	if want := []string{"www.inps.it", "www.inail.it", "www.anpr.interno.it"}; !slices.Equal(q.Addresses, want) {
+		t.Errorf("addresses %q; want %q", q.Addresses, want)
 	}
 }
 

@@ -382,3 +382,16 @@ func TestAnOfficeThatTakesOverAnIDHasNothingOfTheOneBefore(t *testing.T) {
 		t.Errorf("the new office's own notice: %+v", done.Letter.Issue)
 	}
 }
+
+func TestALetterNamesWhatLooksLikeAnother(t *testing.T) {
+	w := newTown(t)
+	names := []string{"www.inps.it", "\u0430pple.com", "https://m\u00fcnchen.de/rathaus", "k\u00f6ln.de mit Unterdom\u00e4nen"}
+	q := w.move(asked(names...)).Request
+	if !slices.Equal(q.Addresses, names) {
+		t.Errorf("asked for %q", q.Addresses)
+	}
+	want := []string{"www.inps.it", "\u0430pple.com (xn--pple-43d.com)", "https://m\u00fcnchen.de/rathaus (xn--mnchen-3ya.de)", "k\u00f6ln.de mit Unterdom\u00e4nen (xn--kln-sna.de)"}
+	if got := w.move(request.Approve{Request: q.ID}).Letter.Content.Asked; !slices.Equal(got, want) {
+		t.Errorf("the letter says %q; want %q", got, want)
+	}
+}
