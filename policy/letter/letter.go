@@ -87,6 +87,9 @@ func checkOut(e *policy.Edit, l *policy.Letter, out *Out) error {
 	if out.Date > e.Today() {
 		return policy.Refusef(policy.Invalid, "give the day on which it left, with --date", "the letter's date %s is in the future", out.Date)
 	}
+	if out.Date < l.Content.Date {
+		return policy.Refusef(policy.Invalid, "check the day on which it left", "the letter's date %s is before that of the request that it answers, %s", out.Date, l.Content.Date)
+	}
 	if !l.Kind.Registered() {
 		if out.Protocol != "" {
 			return policy.Refusef(policy.Invalid, "leave the number out", "letter %s is a %s, which stays outside the protocol register", l.ID, l.Kind)

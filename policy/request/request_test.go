@@ -127,6 +127,9 @@ func TestARequestGoesItsWay(t *testing.T) {
 	if w.allows("cultura", "www.beniculturali.it") || len(over.Ended) != 2 || over.Request.State != policy.Withdrawn || over.Letter.Kind != policy.RevocationNotice {
 		t.Errorf("withdrawn: %+v", over)
 	}
+	if c := over.Letter.Content; c.Ends != "2026-03-02" || c.Left != nil || c.Decision != "lettera 99/2026" {
+		t.Errorf("the notice says %+v", c)
+	}
 	w.refused(request.Withdraw{Request: q.ID, Reason: "x"}, "is withdrawn: it cannot be withdrawn")
 }
 
