@@ -398,3 +398,24 @@ func TestALetterNamesWhatLooksLikeAnother(t *testing.T) {
 		t.Errorf("the letter says %q; want %q", got, want)
 	}
 }
+
+func TestNoLongerIsGrantedThanWasAskedForUnlessItIsMeant(t *testing.T) {
+	w := newTown(t)
+	c := asked("www.inps.it")
+	c.From, c.Until = "2026-04-01", "2026-06-30"
+	id := w.move(c).Request.ID
+	w.refused(request.Approve{Request: id, Until: "2026-07-01"}, "longer than "+id.String(), "until 2026-07-01: asked for until 2026-06-30", "--wider")
+	w.refused(request.Approve{Request: id, From: "2026-03-02", Until: "2026-06-30T23:59"}, "from 2026-03-02: asked for from 2026-04-01")
+	done := w.move(request.Approve{Request: id, Until: "2026-07-31", Wider: true})
+	if q, g := done.Request, done.Grants[0]; q.Until != "2026-06-30" || g.Until != "2026-07-31" || g.From != "2026-04-01" ||
+		!slices.Equal(q.Wider, []string{"until 2026-07-31: asked for until 2026-06-30"}) {
+		t.Errorf("%+v, %+v", q, g)
+	}
+
+	c.Protocol = "89/2026"
+	id = w.move(c).Request.ID
+	done = w.move(request.Approve{Request: id, From: "2026-05-01", Until: "2026-05-31"})
+	if q, g := done.Request, done.Grants[0]; q.From != "2026-04-01" || q.Until != "2026-06-30" || g.From != "2026-05-01" || g.Until != "2026-05-31" || q.Wider != nil {
+		t.Errorf("shorter: %+v, %+v", q, g)
+	}
+}
