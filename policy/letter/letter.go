@@ -132,7 +132,7 @@ func recipients(e *policy.Edit, l *policy.Letter) (to []string) {
 		to = append(to, mailbox)
 	}
 	office, ok := e.Office(l.Office)
-	if !ok || l.Request != 0 && l.Request <= office.Former { // it was to an office that is gone
+	if !ok || toFormer(office, l) {
 		return nil
 	}
 	add(office.Mailbox)
@@ -140,6 +140,11 @@ func recipients(e *policy.Edit, l *policy.Letter) (to []string) {
 		add(seat.Mailbox)
 	}
 	return to
+}
+
+// toFormer says whether a letter is to an office that had the id before.
+func toFormer(o *policy.Office, l *policy.Letter) bool {
+	return l.Request != 0 && l.Request <= o.Former
 }
 
 // Digest is the SHA-256 of a letter's text and page, hexadecimal.

@@ -377,6 +377,7 @@ func TestAnOfficeThatTakesOverAnIDHasNothingOfTheOneBefore(t *testing.T) {
 	if len(issued.Issue.To) != 0 {
 		t.Errorf("the notice of the office that is gone goes to %v", issued.Issue.To)
 	}
+	w.refused(letter.Resend{Letter: notice.ID, Style: letter.Style{Mail: true}}, "the office that letter l-1 is to is gone", "print it instead")
 
 	own := asked("www.inps.it")
 	own.Protocol = "91/2026"
