@@ -240,6 +240,9 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 		if q.Office != c.Office {
 			return nil, conflict("check the number", "protocol %s is already the request of %s (%s)", c.Protocol, orIT(q.Office), q.Date)
 		}
+		if o, ok := e.Office(c.Office); ok && !o.Owns(q) {
+			return nil, conflict("check the number", "protocol %s is already a request of the office that was %s before (%s)", c.Protocol, c.Office, q.Date)
+		}
 		if reason != "" && reason != q.Reason {
 			return nil, conflict("leave --reason out to add to it, or check the number", "protocol %s is already a request with other reasons: %q", c.Protocol, shorten(q.Reason))
 		}
