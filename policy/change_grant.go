@@ -226,6 +226,9 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 		return nil, err
 	}
 	q, found, err := e.Records().RequestOf(c.Protocol)
+	if err == nil && !found {
+		err = e.Records().NumberTaken(c.Protocol, 0)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +241,7 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 	}
 	if found {
 		if q.Office != c.Office {
-			return nil, conflict("check the number", "protocol %s is already the request of %s (%s)", c.Protocol, orIT(q.Office), q.Date)
+			return nil, conflict("check the number", "protocol %s is already the request of %s (%s)", c.Protocol, q.Asker(), q.Date)
 		}
 		if o, ok := e.Office(c.Office); ok && !o.Owns(q) {
 			return nil, conflict("check the number", "protocol %s is already a request of the office that was %s before (%s)", c.Protocol, c.Office, q.Date)
@@ -278,13 +281,6 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 	return e.PutRequest(*q)
 }
 
-func orIT(office string) string {
-	if office == "" {
-		return "the IT office"
-	}
-	return office
-}
-
 // Signer is the seat of an office whose holder signed a letter on a day (R5), and that holder: the seat given, or the
 // office's only manager's.
 func (e *Edit) Signer(office, seat string, day Moment) (id, holder string, err error) {
@@ -297,8 +293,12 @@ func (e *Edit) Signer(office, seat string, day Moment) (id, holder string, err e
 	if err != nil {
 		return "", "", err
 	}
-	if s.Role.Restricted() {
+	switch {
+	case s.Role.Restricted():
 		return "", "", invalid("name the responsible manager's seat with --seat", "the seat %s is no manager's: it cannot sign a request (Art. 5)", id)
+	case office != "" && s.Office != office:
+		return "", "", invalid("name a seat of the office with --seat; who heads several offices has a seat in each",
+			"the seat %s belongs to %s: a request of %s is signed by its own responsible manager (Art. 5)", id, s.Office, office)
 	}
 	h, ok := s.HolderOn(day)
 	if !ok {
@@ -317,7 +317,7 @@ func (e *Edit) managersSeat(office string) (string, error) {
 	}
 	switch len(managers) {
 	case 0:
-		return "", invalid("enter it: `usciere seat add ID --office "+office+" --role manager --holder \"NAME\"`; or name another with --seat",
+		return "", invalid("enter it: `usciere seat add ID --office "+office+" --role manager --holder \"NAME\"`",
 			"%s has no seat of a responsible manager, who must sign its requests (Art. 5)", office)
 	case 1:
 		return managers[0], nil

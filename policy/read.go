@@ -81,6 +81,23 @@ func (r Records) LetterOf(protocol string) (id LetterID, ok bool, err error) {
 	return id, ok, err
 }
 
+// NumberTaken refuses a protocol number that a letter or a request has already: the register counts what comes in and what
+// goes out in one sequence (Art. 6). The request that it may be the number of is not looked at; zero: none.
+func (r Records) NumberTaken(protocol string, but RequestID) error {
+	letter, taken, err := r.LetterOf(protocol)
+	switch {
+	case err != nil:
+		return err
+	case taken:
+		return conflict("see `usciere letter show "+letter.String()+"`, and check the number (Art. 6)", "protocol %s is the outgoing number of letter %s already", protocol, letter)
+	}
+	q, taken, err := r.RequestOf(protocol)
+	if err == nil && taken && q.ID != but {
+		err = conflict("see `usciere request show "+q.ID.String()+"`, and check the number (Art. 6)", "protocol %s is already the request %s of %s (%s)", protocol, q.ID, q.Asker(), q.Date)
+	}
+	return err
+}
+
 // EachLetter calls fn with all letters ever written, oldest first, until fn says false.
 func (r Records) EachLetter(fn func(*Letter) bool) error { return each(r.tx, TableLetters, fn) }
 

@@ -119,6 +119,14 @@ func (r *Request) Label() string {
 	return "of the installation, " + string(r.Date)
 }
 
+// Asker is whose request it is, for people.
+func (r *Request) Asker() string {
+	if r.Office == "" {
+		return "the IT office"
+	}
+	return r.Office
+}
+
 // Step is one step of a request's way: who brought it to a state, and when.
 type Step struct {
 	State  RequestState `json:"state"`

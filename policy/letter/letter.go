@@ -105,14 +105,7 @@ func checkOut(e *policy.Edit, l *policy.Letter, out *Out) error {
 		return err
 	}
 	out.Protocol = protocol
-	switch other, taken, err := e.Records().LetterOf(protocol); {
-	case err != nil:
-		return err
-	case taken:
-		return policy.Refusef(policy.Conflict, "see `usciere letter show "+other.String()+"`, and check the number (Art. 6)",
-			"protocol %s is the outgoing number of letter %s already", protocol, other)
-	}
-	return nil
+	return e.Records().NumberTaken(protocol, 0)
 }
 
 func under(protocol string) string {

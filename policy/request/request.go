@@ -58,11 +58,8 @@ func (p Paper) file(e *policy.Edit, q *policy.Request) (err error) {
 	if q.Protocol, err = policy.ParseProtocol(p.Protocol); err != nil {
 		return err
 	}
-	if other, taken, err := e.Records().RequestOf(q.Protocol); err != nil {
+	if err := e.Records().NumberTaken(q.Protocol, q.ID); err != nil {
 		return err
-	} else if taken && other.ID != q.ID {
-		return policy.Refusef(policy.Conflict, "check the number; see `usciere request show "+other.ID.String()+"`",
-			"protocol %s is already the request %s of %s (%s)", q.Protocol, other.ID, orIT(other.Office), other.Date)
 	}
 	q.Date = p.Date
 	if err := e.CheckLetterDay(&q.Date); err != nil {
@@ -71,18 +68,7 @@ func (p Paper) file(e *policy.Edit, q *policy.Request) (err error) {
 	if q.Seat, q.Holder, err = e.Signer(q.Office, p.Seat, q.Date); err != nil {
 		return err
 	}
-	if seat, _ := e.Seat(q.Seat); seat.Office != q.Office {
-		return policy.Refusef(policy.Invalid, "name a seat of the office with --seat",
-			"the seat %s belongs to %s: a request of %s is signed by its own responsible manager (Art. 5)", q.Seat, seat.Office, q.Office)
-	}
 	return nil
-}
-
-func orIT(office string) string {
-	if office == "" {
-		return "the IT office"
-	}
-	return office
 }
 
 // reasons checks reasons; missing says what is refused without them.

@@ -236,6 +236,17 @@ func TestANoticeWithItsNumberIsIssuedWithTheDecision(t *testing.T) {
 	}
 }
 
+func TestTheRegisterCountsWhatComesInAndWhatGoesOutInOneSequence(t *testing.T) {
+	w := newTown(t)
+	first, second := w.move(letterOf("88/2026")).Request, w.move(letterOf("89/2026")).Request
+	w.refused(request.Deny{Request: first.ID, Reason: "non serve", Notice: request.Notice{Out: "89/2026"}}, "protocol 89/2026 is already the request r-3 of cultura")
+	w.refused(request.Deny{Request: first.ID, Reason: "non serve", Notice: request.Notice{Out: "88/2026"}}, "protocol 88/2026 is already the request r-2")
+	w.move(request.Deny{Request: first.ID, Reason: "non serve", Notice: request.Notice{Out: "90/2026"}})
+	w.refused(letterOf("90/2026"), "protocol 90/2026 is the outgoing number of letter l-1 already")
+	w.refused(policy.AddGrants{Subject: policy.Subject{Office: "cultura"}, Names: []string{"www.inail.it"}, Protocol: "90/2026", Reason: "x"}, "outgoing number of letter l-1")
+	w.refused(request.Approve{Request: second.ID, Notice: request.Notice{Out: "90/2026"}}, "outgoing number of letter l-1")
+}
+
 func letterOf(protocol string) request.Submit {
 	c := asked("www.inps.it")
 	c.Protocol = protocol

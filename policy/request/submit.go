@@ -89,7 +89,7 @@ func (c *Submit) read(e *policy.Edit, out *Moved) (*policy.Request, []Asked, err
 		case err != nil:
 			return nil, nil, err
 		case old.Office != c.Office:
-			return nil, nil, policy.Refusef(policy.Invalid, "an office renews its own requests", "%s is a request of %s", old.ID, orIT(old.Office))
+			return nil, nil, policy.Refusef(policy.Invalid, "an office renews its own requests", "%s is a request of %s", old.ID, old.Asker())
 		case !owns(e, &old):
 			return nil, nil, policy.Refusef(policy.Invalid, "write a new request", "%s is a request of the office that was %s before", old.ID, old.Office)
 		}
