@@ -40,7 +40,11 @@ func (r *Role) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return invalid(fmt.Sprintf("the roles are %v", Roles), "%q is no role", shorten(string(text)))
+	names := make([]string, len(Roles))
+	for i, known := range Roles {
+		names[i] = string(known)
+	}
+	return invalid("the roles are "+strings.Join(names, ", "), "%q is no role", shorten(string(text)))
 }
 
 // Mode is how a sinkholed name is answered.
