@@ -191,7 +191,7 @@ func (c RemoveOffice) Apply(e *Edit) (Made, error) {
 	}
 	if !c.All && len(grants)+len(seats)+len(hosts)+len(open) > 0 {
 		return Made{}, conflict("remove these first, or repeat with --all to end them with the office",
-			"%s still has %d grants, %d seats, %d hosts and %d open requests", c.ID, len(grants), len(seats), len(hosts), len(open))
+			"%s still has grants (%d), seats (%d), hosts (%d), open requests (%d)", c.ID, len(grants), len(seats), len(hosts), len(open))
 	}
 	const why = "the office was removed"
 	for i, g := range grants {

@@ -151,7 +151,11 @@ func succeed(holders []Holder, name string, from Moment) ([]Holder, error) {
 	if n := len(holders); n > 0 {
 		last := &holders[n-1]
 		if from <= last.From {
-			return nil, conflict("give a later day with --from, or correct that entry with --correct", "%s holds the seat from %s", last.Name, last.From)
+			hint := "give a later day with --from, or correct that entry with --correct"
+			if name == last.Name {
+				hint = "a workstation is added with `usciere host add ADDR --seat ID`; another first day is entered with --correct"
+			}
+			return nil, conflict(hint, "%s holds the seat from %s", last.Name, last.From)
 		}
 		if last.Until == "" || from <= last.Until {
 			last.Until = from.DayBefore()

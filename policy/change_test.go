@@ -46,7 +46,7 @@ func TestBadOfficesAndNetworksAreRefused(t *testing.T) {
 		{"a bad mailbox in a change", Invalid, "no mail address", ChangeOffice{ID: "tributi", Mailbox: &bad}},
 		{"based on an old version", Conflict, "was changed meanwhile", ChangeOffice{Based: Based{99}, ID: "tributi", Name: &name}},
 		{"removing an unknown office", NotFound, "no office", RemoveOffice{ID: "nessuno"}},
-		{"removing an office with seats", Conflict, "0 grants, 1 seats, 0 hosts and 0 open requests", RemoveOffice{ID: "tributi"}},
+		{"removing an office with seats", Conflict, "grants (0), seats (1), hosts (0), open requests (0)", RemoveOffice{ID: "tributi"}},
 		{"removing based on an old version", Conflict, "meanwhile", RemoveOffice{Based: Based{99}, ID: "tributi"}},
 		{"a network for an unknown office", NotFound, "no office", AddNetwork{Office: "nessuno", Network: raw("10.20.9.0/24")}},
 		{"a network based on an old version", Conflict, "meanwhile", AddNetwork{Based: Based{99}, Office: "tributi", Network: raw("10.20.9.0/24")}},
@@ -101,6 +101,7 @@ func TestBadHostsAndSeatsAreRefused(t *testing.T) {
 		{"assigning to nobody", Invalid, "--vacant", AssignSeat{Seat: "dirigente-tributi", Holder: " "}},
 		{"assigning to somebody and nobody", Invalid, "--vacant", AssignSeat{Seat: "dirigente-tributi", Holder: "X", Vacant: true}},
 		{"assigning before the holder began", Conflict, "M. Verdi holds the seat from 2025-01-01", AssignSeat{Seat: "dirigente-tributi", Holder: "X", From: "2025-01-01"}},
+		{"assigning to who holds it, for a workstation", Conflict, "usciere host add ADDR --seat ID", AssignSeat{Seat: "dirigente-tributi", Holder: "M. Verdi", From: "2025-01-01"}},
 		{"assigning on an old version", Conflict, "meanwhile", AssignSeat{Based: Based{99}, Seat: "dirigente-tributi", Holder: "X"}},
 		{"assigning from a bad day", Invalid, "no day", AssignSeat{Seat: "dirigente-tributi", Holder: "X", From: "2026-03-02T10:00"}},
 		{"assigning workstations of another seat", Conflict, "is bound to the seat", AssignSeat{Seat: "dirigente-tributi", Holder: "X", Hosts: []netip.Addr{addr("10.20.1.9")}}},
@@ -320,7 +321,7 @@ func TestAnOfficeIsRemovedWithAllItHas(t *testing.T) {
 	town.do(AddHost{Addr: addr("10.20.0.77"), Office: "tributi"}, AddHost{Addr: addr("10.20.0.78"), Office: "tributi"},
 		AddHost{Addr: addr("10.20.0.78"), Seat: "dirigente-anagrafe"})
 	town.allow("tributi", "www.inps.it")
-	town.refused(Conflict, "1 grants, 1 seats, 2 hosts and 0 open requests", RemoveOffice{ID: "tributi"})
+	town.refused(Conflict, "grants (1), seats (1), hosts (2), open requests (0)", RemoveOffice{ID: "tributi"})
 	town.do(RemoveOffice{ID: "tributi", All: true})
 	s := town.Snapshot()
 	if _, ok := s.Office("tributi"); ok || len(s.Hosts()) != 2 || len(s.Seats()) != 2 || s.Counts().Grants != 0 {

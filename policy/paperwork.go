@@ -47,7 +47,11 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 			return nil, conflict("leave --ground out, or check the number", "protocol %s is already a request on another ground: %s", c.Protocol, q.Ground)
 		}
 		if q.State != Approved {
-			return nil, conflict("see `usciere request show "+q.ID.String()+"`", "protocol %s is the request %s, which is %s", c.Protocol, q.ID, q.State)
+			hint := "see `usciere request show " + q.ID.String() + "`"
+			if q.State.Open() {
+				hint += ", and decide it with `usciere request approve " + q.ID.String() + "`"
+			}
+			return nil, conflict(hint, "protocol %s is the request %s, which is %s", c.Protocol, q.ID, q.State)
 		}
 	} else {
 		if reason == "" {

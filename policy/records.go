@@ -41,7 +41,11 @@ func (r *Role) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return invalid(fmt.Sprintf("the roles are %v", Roles), "%q is no role", shorten(string(text)))
+	names := make([]string, len(Roles))
+	for i, known := range Roles {
+		names[i] = string(known)
+	}
+	return invalid("the roles are "+strings.Join(names, ", "), "%q is no role", shorten(string(text)))
 }
 
 // Mode is how a sinkholed name is answered.
@@ -304,6 +308,9 @@ func checkMailbox(mailbox string) error {
 
 // ParseProtocol reads a number of the protocol register; leading zeros do not count.
 func ParseProtocol(protocol string) (string, error) {
+	if protocol == "" {
+		return "", invalid("give the letter's number in the protocol register as NUMBER/YEAR, such as 88/2026", "the protocol number is missing: letters follow the rules of the protocol register (Art. 6)")
+	}
 	if !protocolPattern.MatchString(protocol) {
 		return "", invalid("give the number of the protocol register as NUMBER/YEAR, such as 88/2026 (Art. 6)", "%q is no protocol number", shorten(protocol))
 	}

@@ -31,7 +31,7 @@ func (d *daemon) announce(out io.Writer, s settings.Settings) {
 	}
 	if !d.options.demo {
 		counts := d.rules.Snapshot().Counts()
-		fmt.Fprintf(out, "  rules     %d offices, %d seats, %d grants\n", counts.Offices, counts.Seats, counts.Grants)
+		fmt.Fprintf(out, "  rules     %s, %s, %s\n", counted(counts.Offices, "office"), counted(counts.Seats, "seat"), counted(counts.Grants, "grant"))
 		return
 	}
 	var offices []string

@@ -121,8 +121,10 @@ func (s *session) moved(what string, m *request.Moved, err error) error {
 		for _, g := range m.Grants {
 			s.line("granted", g.ID.String(), g.Subject.String(), string(g.Channel), g.Opens(), terms(g))
 		}
-		for _, l := range q.Left {
-			s.line("left out", l.What+": "+l.Why)
+		if len(m.Grants) > 0 { // what was left out was so before what ends now
+			for _, l := range q.Left {
+				s.line("left out", l.What+": "+l.Why)
+			}
 		}
 		for _, g := range m.Ended {
 			s.line("revoked", g.ID.String(), g.Subject.String(), string(g.Channel), g.Opens())

@@ -95,7 +95,7 @@ func (s *session) confirmed() bool {
 		return false
 	}
 	s.print("make it so? (yes/no) ")
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n') // what cannot be read is no yes
+	answer, _ := lineFrom(s.ctx, bufio.NewReader(os.Stdin)) // what cannot be read is no yes
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes", "s", "si", "sì":
 		return true

@@ -54,13 +54,14 @@ func (d *dialog) ask(question, preset string, check func(string) error) (string,
 	}
 }
 
-// readLine reads one line; the end of the input ends the dialog, with nothing done.
+// readLine reads one line; the end of the input and Ctrl-C end the dialog, with nothing done.
 func (d *dialog) readLine() (string, error) {
 	const most = 4096 // octets of a line, as a terminal has it
-	text, err := d.in.ReadString('\n')
+	text, err := lineFrom(d.ctx, d.in)
 	switch {
-	case errors.Is(err, io.EOF):
-		return "", errors.New("broken off: nothing was entered")
+	case errors.Is(err, io.EOF), errors.Is(err, errBrokenOff):
+		d.note("")
+		return "", errBrokenOff
 	case err != nil:
 		return "", fmt.Errorf("read the answer: %w", err)
 	case len(text) > most:
@@ -137,7 +138,7 @@ func (d *dialog) letter(c *request.Submit) (err error) {
 		return nil
 	})
 	if err == nil && sure == "no" {
-		err = errors.New("broken off: nothing was entered")
+		err = errBrokenOff
 	}
 	return err
 }

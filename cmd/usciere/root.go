@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"usciere/cmd/usciere/settings"
 	"usciere/policy"
 	"usciere/policy/admin"
+	"usciere/policy/journal"
 )
 
 // rootCommand is the command line: what serves and what is done beside a daemon, then what speaks to one.
@@ -36,6 +38,7 @@ func rootCommand() *cobra.Command {
 		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), caCommand(), backupCommand(), versionCommand(),
 	)
 	markFailures(root)
+	spellOut(root)
 	return root
 }
 
@@ -60,10 +63,35 @@ func markFailures(c *cobra.Command) {
 	}
 }
 
+// spellOut makes every command below say how it is written when it is given too few arguments or too many.
+func spellOut(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if check(c, args) == nil {
+				return nil
+			}
+			quotes := ""
+			if len(args) > 1 {
+				quotes = "\na text of several words needs quotes"
+			}
+			return usageError(fmt.Sprintf("%s here, which is not what %s takes\nwrite %s %s%s", counted(len(args), "argument"), c.CommandPath(), c.Parent().CommandPath(), c.Use, quotes))
+		}
+	}
+	for _, sub := range c.Commands() {
+		spellOut(sub)
+	}
+}
+
 // usageError is an error of usage that cobra cannot see.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
+
+// What cobra says of flags that belong together.
+var (
+	flagGroup  = regexp.MustCompile(`^at least one of the flags in the group \[(.+)\] is required$`)
+	flagsApart = regexp.MustCompile(`^if any flags in the group \[.+\] are set none of the others can be; \[(.+)\] were all set$`)
+)
 
 // report tells of a command's error, with what to do about it indented below, and returns the exit code: 1 for a failure,
 // 2 for an error of usage.
@@ -84,6 +112,14 @@ func report(w io.Writer, err error) int {
 		}
 	} else {
 		message, hint, _ = strings.Cut(message, "\n")
+	}
+	if bad := (*journal.BadEntryError)(nil); hint == "" && errors.As(err, &bad) && bad.Line == 1 && bad.Reason == journal.Malformed {
+		hint = "is it what `usciere journal export` wrote? a register or a backup is something else"
+	}
+	if groups := flagGroup.FindStringSubmatch(message); groups != nil {
+		message = "one of these is needed: --" + strings.ReplaceAll(groups[1], " ", ", --")
+	} else if groups := flagsApart.FindStringSubmatch(message); groups != nil {
+		message = "these do not go together: --" + strings.ReplaceAll(groups[1], " ", ", --")
 	}
 	out := screen{w}
 	out.note("error: " + message)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +22,29 @@ func newStatus() status { return status{os.Stderr, isTerminal(os.Stderr)} }
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
+}
+
+// errBrokenOff ends a dialog before anything was done.
+var errBrokenOff = errors.New("broken off: nothing was entered")
+
+// lineFrom reads a line of a person's; Ctrl-C, which ends ctx, ends the reading. The goroutine that reads cannot be called off, and
+// ends with the process.
+func lineFrom(ctx context.Context, in *bufio.Reader) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		text, err := in.ReadString('\n')
+		read <- answer{text, err}
+	}()
+	select {
+	case a := <-read:
+		return a.text, a.err
+	case <-ctx.Done():
+		return "", errBrokenOff
+	}
 }
 
 // worthShowing is how much has to be done, in octets, before its progress is shown.

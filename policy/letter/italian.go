@@ -67,7 +67,7 @@ var italian = words{
 	FormByHand: "Oppure a mano, su questo foglio, da consegnare al protocollo.",
 	FormRenews: "La richiesta rinnova quella {request}.",
 	SignName:   "Nome e incarico", SignDate: "Data", SignHere: "Firma", ForRegistry: "Riservato al protocollo: n. ________________ del ________________",
-	FormLinkEnds: ", entro il {date}", FormSeat: "del responsabile dell’ufficio",
+	FormLinkEnds: ", entro il {date}", FormSeat: "Responsabile dell’ufficio",
 	WhatWillEnd: "Scadenza", ReminderPortal: "In alternativa la richiesta si può compilare alla pagina:",
 	SignedByHolder: ", firmata da {holder},", FormManager: "Il responsabile dell’ufficio",
 	FormTitle: "Richiesta", FormOnlyByHand: "Il responsabile dell’ufficio firma questo foglio, da consegnare al protocollo.",

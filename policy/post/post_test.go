@@ -407,6 +407,19 @@ func TestWhatAServerSaysDecidesWhatBecomesOfALetter(t *testing.T) {
 	}
 }
 
+func TestAServerWithoutEncryptionGetsNothingAndTheSettingIsNamed(t *testing.T) {
+	b := open(t)
+	id := b.issue()
+	w := New(b.Live, time.Now, slog.New(slog.DiscardHandler))
+	server := talk(t, nil)
+	server.Security = StartTLS
+	w.server.Store(server)
+	w.round(t.Context())
+	if l, m, waits := b.letter(id); l.State == policy.Sent || !waits || m.Refused || !strings.Contains(m.Error, "it offers no STARTTLS") || !strings.Contains(m.Error, "mail.tls") {
+		t.Errorf("letter %s, outbox %+v", l.State, m)
+	}
+}
+
 func TestAStopEndsASessionThatHangs(t *testing.T) {
 	b := open(t)
 	id := b.issue()

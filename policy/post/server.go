@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -89,6 +90,9 @@ func (s *Server) dial(ctx context.Context) (*session, error) {
 		if out.conn != nil { // the library leaves it open
 			out.stop()
 			_ = out.conn.Close()
+		}
+		if s.Security != TLS && s.Security != None && strings.Contains(err.Error(), "does not support STARTTLS") { // no error of its own
+			err = errors.New("it offers no STARTTLS, so nothing was sent; another port or mail.tls may suit it (tls, or none in a network you trust)")
 		}
 		return nil, fmt.Errorf("%s: %w", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), err)
 	}

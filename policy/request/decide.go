@@ -77,7 +77,8 @@ func decidable(e *policy.Edit, id policy.RequestID, paper Paper, what string) (p
 		return q, err
 	case q.State == policy.Submitted:
 		return q, policy.Refusef(policy.Conflict,
-			"have it signed at the seat's workstation, or enter the signed letter: `usciere request endorse "+id.String()+" --protocol N/YYYY`",
+			"have it signed at the seat's workstation, or enter the signed letter: `usciere request endorse "+id.String()+" --protocol N/YYYY`\n"+
+				"when it was entered by mistake: `usciere request withdraw "+id.String()+" --reason \"…\"`",
 			"%s is not signed by the responsible manager of %s (Art. 5)", id, q.Office)
 	case q.Protocol == "" || paper.given():
 		return q, paper.register(e, &q)

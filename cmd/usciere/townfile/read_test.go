@@ -87,7 +87,7 @@ func TestReadNamesTheProblemAndItsPlace(t *testing.T) {
 		{"a grant with an empty request", "grants:\n  - {office: a, service: b, request: }", "2:5: grants[0]: a grant without a request cannot be made (Art. 5)"},
 		{"a network that is none", "offices:\n  a: {name: A, networks: [10.20.1.0/24, 10.20/16]}", `2:41: offices.a.networks[1]: "10.20/16" is no network: write it as 10.20.1.0/24`},
 		{"an address that is none", "seats:\n  a: {office: b, hosts: [10.20.1]}", `2:26: seats.a.hosts[0].addr: "10.20.1" is no address: write it as 10.20.1.9`},
-		{"a role that is none", "seats:\n  a: {office: b, role: boss}", `2:24: seats.a.role: "boss" is no role: the roles are`},
+		{"a role that is none", "seats:\n  a: {office: b, role: boss}", `2:24: seats.a.role: "boss" is no role: the roles are employee, server, manager`},
 		{"a minute for a day", "seats:\n  a: {office: b, holders: [{name: A, from: 2026-01-01T10:00}]}", `2:44: seats.a.holders[0].from: "2026-01-01T10:00" is no day`},
 		{"a day that there is not", "grants:\n  - {office: a, service: b, until: 2026-02-30" + request, `2:36: grants[0].until: "2026-02-30" is no date`},
 		{"a schedule that is none", "grants:\n  - {office: a, service: b, schedule: always" + request, `2:39: grants[0].schedule: schedule "always"`},
