@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -23,8 +24,21 @@ func (AddSeat) Kind() string { return "seat.add" }
 
 // Seated is what a change of a seat leaves: the seat and its workstations.
 type Seated struct {
-	Seat  *Seat   `json:"seat"`
-	Hosts []*Host `json:"hosts,omitempty"`
+	Seat  *Seat    `json:"seat"`
+	Hosts []*Host  `json:"hosts,omitempty"`
+	Notes []string `json:"notes,omitempty"` // what may be a slip
+}
+
+// seated is the seat as a change leaves it. That a workstation stands in another office's network may be meant, or be an
+// address mistaken, which would be without limits.
+func (e *Edit) seated(seat *Seat, bound []netip.Addr) Seated {
+	out := Seated{Seat: seat, Hosts: e.hostsOf(seat.ID)}
+	for _, addr := range bound {
+		if network, office, ok := e.NetworkOf(addr); ok && office.ID != seat.Office {
+			out.Notes = append(out.Notes, fmt.Sprintf("%s stands in %s, the network of %s: is it the workstation of %s?", addr, network, office.ID, seat.ID))
+		}
+	}
+	return out
 }
 
 // Apply makes the change; its body is a Seated.
@@ -63,7 +77,7 @@ func (c AddSeat) Apply(e *Edit) (Made, error) {
 			return Made{}, err
 		}
 	}
-	return Made{Office: c.Office, Body: Seated{seat, e.hostsOf(c.ID)}}, nil
+	return Made{Office: c.Office, Body: e.seated(seat, c.Hosts)}, nil
 }
 
 // checkDay fills in today and refuses what is no day.
@@ -128,7 +142,7 @@ func (c AssignSeat) Apply(e *Edit) (Made, error) {
 			return Made{}, err
 		}
 	}
-	return Made{Office: s.Office, Body: Seated{seat, e.hostsOf(c.Seat)}}, nil
+	return Made{Office: s.Office, Body: e.seated(seat, c.Hosts)}, nil
 }
 
 // withoutLast takes the last holding back: the one that ended for it goes on.

@@ -57,7 +57,7 @@ func (c SetSeat) Apply(e *Edit) (Made, error) {
 	for _, h := range hosts {
 		e.setHost(h) // its role and office are the seat's
 	}
-	return Made{Office: c.Office, Body: Seated{seat, hosts}}, nil
+	return Made{Office: c.Office, Body: Seated{Seat: seat, Hosts: hosts}}, nil
 }
 
 // checkSeat checks what a seat is, but who holds it; it fills in the role.

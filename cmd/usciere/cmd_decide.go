@@ -115,9 +115,7 @@ func (s *session) moved(what string, m *request.Moved, err error) error {
 	return s.show(m, func() {
 		q := m.Request
 		s.line(what, q.ID.String(), q.Office, "request "+q.Label())
-		for _, note := range m.Notes {
-			s.detail("note", note)
-		}
+		s.notes(m.Notes)
 		for _, g := range m.Grants {
 			s.line("granted", g.ID.String(), g.Subject.String(), string(g.Channel), g.Opens(), terms(g))
 		}

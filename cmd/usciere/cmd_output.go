@@ -28,6 +28,13 @@ func (s screen) detail(label string, fields ...string) {
 	s.print(fmt.Sprintf("  %-8s %s\n", printable(label), joined(fields)))
 }
 
+// notes prints what was understood, or may be a slip, below what was done.
+func (s screen) notes(notes []string) {
+	for _, text := range notes {
+		s.detail("note", text)
+	}
+}
+
 // note prints a sentence.
 func (s screen) note(text string) { s.print(printable(text) + "\n") }
 

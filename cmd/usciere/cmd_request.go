@@ -73,9 +73,7 @@ func (s *session) submit(change request.Submit) error {
 	return s.show(moved, func() {
 		q := moved.Request
 		s.line("request", q.ID.String(), q.Office, string(q.State), q.Protocol)
-		for _, note := range moved.Notes {
-			s.detail("note", note)
-		}
+		s.notes(moved.Notes)
 		s.detail("next", nextStep(q))
 	})
 }

@@ -40,6 +40,7 @@ func seatAdd() *cobra.Command {
 			for _, h := range made.Hosts {
 				s.detail("host", h.Addr.String(), h.Name)
 			}
+			s.notes(made.Notes)
 		})
 	})
 	f := c.Flags()
@@ -80,6 +81,7 @@ func seatAssign() *cobra.Command {
 				}
 				s.line("unchanged", unchanged)
 			}
+			s.notes(made.Notes)
 		})
 	})
 	f := c.Flags()

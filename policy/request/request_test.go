@@ -364,7 +364,7 @@ func TestThePageCannotFillTheStore(t *testing.T) {
 func TestOpenRequestsEndWithTheirOffice(t *testing.T) {
 	w := newTown(t)
 	waits := w.move(letterOf("88/2026")).Request
-	w.refused(policy.RemoveOffice{ID: "cultura"}, "2 seats, 0 hosts and 1 open requests")
+	w.refused(policy.RemoveOffice{ID: "cultura"}, "seats (2), hosts (0), open requests (1)")
 	gone := w.do(policy.RemoveOffice{ID: "cultura", All: true}).(policy.OfficeRemoved)
 	if len(gone.Requests) != 1 || gone.Requests[0].ID != waits.ID || gone.Requests[0].State != policy.Withdrawn {
 		t.Errorf("%+v", gone.Requests)
