@@ -19,6 +19,7 @@ type encrypted struct {
 	tls, https []*net.TCPListener
 	quic       []*quicSocket
 	web        *http.Server
+	young      map[netip.Addr]int // QUIC connections in their handshake, by client; behind the server's mu
 
 	tlsAddrs, httpsAddrs, quicAddrs []netip.AddrPort
 

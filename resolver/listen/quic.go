@@ -41,10 +41,11 @@ type quicKey struct{}
 
 // quicConn is one connection.
 type quicConn struct {
-	guest    bool
-	reading  context.Context // ends with the reading of the server
-	accepted atomic.Bool     // its handshake is over
-	left     sync.Once
+	guest   bool
+	young   bool // in its handshake, and counted so
+	left    bool // not counted any more
+	client  netip.Addr
+	reading context.Context // ends with the reading of the server
 }
 
 // The reading of the server ends that of every connection, and its transport cuts them.
@@ -61,19 +62,26 @@ func (s *Server) bindQUIC(e endpoint) (netip.AddrPort, error) {
 	}
 	q := &quicSocket{server: s, conn: conn}
 	q.transport = &quic.Transport{
-		Conn:        conn,
-		ConnContext: q.enter,
-		// A source that could be forged must prove itself: strangers, so that nothing longer than they sent goes to whom they name, and
-		// everybody when connections run short (RFC 9000 §8.1.2).
-		VerifySourceAddress: func(a net.Addr) bool {
-			s.mu.Lock()
-			many := 2*len(s.conns) > s.cfg.MaxTCP
-			s.mu.Unlock()
-			return many || s.isGuest(a)
-		},
+		Conn:                conn,
+		ConnContext:         q.enter,
+		VerifySourceAddress: s.mustProve,
 	}
 	s.quic = append(s.quic, q)
 	return conn.LocalAddr().(*net.UDPAddr).AddrPort(), nil
+}
+
+const (
+	maxYoungOfOne = 4  // handshakes of one address
+	maxYoung      = 64 // addresses with handshakes
+)
+
+// mustProve says whether a source that could be forged must prove itself before it gets a connection (RFC 9000 §8.1.2): a stranger, so
+// that nothing longer than was sent goes to whom it names, and whoever has some handshakes open, so that forged ones take no places.
+func (s *Server) mustProve(a net.Addr) bool {
+	s.mu.Lock()
+	many := 2*len(s.conns) > s.cfg.MaxTCP || s.young[addrOf(a).Addr()] >= maxYoungOfOne || len(s.young) >= maxYoung
+	s.mu.Unlock()
+	return many || s.isGuest(a)
 }
 
 func (s *Server) isGuest(a net.Addr) bool {
@@ -92,7 +100,7 @@ func (q *quicSocket) config(guest bool) *quic.Config {
 	cfg := &q.server.cfg
 	c := &quic.Config{
 		HandshakeIdleTimeout:           handshakeTime,
-		MaxIdleTimeout:                 cfg.Idle,
+		MaxIdleTimeout:                 cfg.Idle + handshakeTime, // serve ends idle connections, and says so
 		MaxIncomingStreams:             int64(cfg.MaxPendingPerConn),
 		MaxIncomingUniStreams:          -1,
 		InitialStreamReceiveWindow:     4 << 10,
@@ -101,7 +109,7 @@ func (q *quicSocket) config(guest bool) *quic.Config {
 		MaxConnectionReceiveWindow:     256 << 10,
 	}
 	if guest {
-		c.MaxIncomingStreams, c.MaxIdleTimeout, c.HandshakeIdleTimeout = 1, guestTime, guestTime
+		c.MaxIncomingStreams, c.MaxIdleTimeout, c.HandshakeIdleTimeout = 1, 2*guestTime, guestTime
 		return c
 	}
 	c.GetConfigForClient = func(info *quic.ClientInfo) (*quic.Config, error) {
@@ -115,31 +123,49 @@ func (q *quicSocket) config(guest bool) *quic.Config {
 
 // enter counts a connection that begins, until its context ends.
 func (q *quicSocket) enter(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	s, client, c := q.server, addrOf(info.RemoteAddr).Addr(), &quicConn{reading: q.server.reading}
+	s, c := q.server, &quicConn{client: addrOf(info.RemoteAddr).Addr(), reading: q.server.reading, young: true}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ok bool
-	if c.guest, ok = s.enter(c, client); !ok {
+	if c.guest, ok = s.enter(c, c.client); !ok {
 		return nil, errTooManyConnections
 	}
-	leave := func() {
-		c.left.Do(func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.leave(c, client, c.guest)
-		})
+	if s.young == nil {
+		s.young = map[netip.Addr]int{}
 	}
+	s.young[c.client]++
 	// The context of one whose connection ID is taken, as by a repeated packet, never ends.
-	unborn := time.AfterFunc(3*handshakeTime, func() {
-		if !c.accepted.Load() {
-			leave()
-		}
-	})
+	unborn := time.AfterFunc(3*handshakeTime, func() { q.leave(c, true) })
 	context.AfterFunc(ctx, func() {
 		unborn.Stop()
-		leave()
+		q.leave(c, false)
 	})
 	return context.WithValue(ctx, quicKey{}, c), nil
+}
+
+// grow takes a connection off those in their handshake; who calls it holds the server's mu.
+func (q *quicSocket) grow(c *quicConn) {
+	if !c.young {
+		return
+	}
+	c.young = false
+	young := q.server.young
+	if young[c.client]--; young[c.client] <= 0 {
+		delete(young, c.client)
+	}
+}
+
+// leave gives a connection's place back, or only that of one still in its handshake.
+func (q *quicSocket) leave(c *quicConn, onlyYoung bool) {
+	s := q.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.left || onlyYoung && !c.young {
+		return
+	}
+	c.left = true
+	q.grow(c)
+	s.leave(c, c.client, c.guest)
 }
 
 // accept serves the connections until the server stops.
@@ -179,7 +205,9 @@ func (q *quicSocket) serve(conn *quic.Conn, h Handler) {
 		conn.CloseWithError(doqInternalError, "")
 		return
 	}
-	c.accepted.Store(true)
+	q.server.mu.Lock()
+	q.grow(c)
+	q.server.mu.Unlock()
 	idle := q.server.cfg.Idle
 	if c.guest {
 		idle = min(idle, guestTime)
@@ -227,7 +255,7 @@ var errNotOneQuery = errors.New("a stream has one query, its length before it, a
 
 // serveStream answers the one query of a stream (RFC 9250 §4.2).
 func (q *quicSocket) serveStream(conn *quic.Conn, stream *quic.Stream, h Handler, idle time.Duration) {
-	stream.SetReadDeadline(time.Now().Add(idle))
+	stream.SetReadDeadline(time.Now().Add(min(idle, handshakeTime)))
 	stop := context.AfterFunc(q.server.reading, func() { stream.SetReadDeadline(past) })
 	defer stop()
 	msg, err := readQuery(stream)
