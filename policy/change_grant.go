@@ -240,6 +240,9 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 		if q.Office != c.Office {
 			return nil, conflict("check the number", "protocol %s is already the request of %s (%s)", c.Protocol, orIT(q.Office), q.Date)
 		}
+		if o, ok := e.Office(c.Office); ok && !o.Owns(q) {
+			return nil, conflict("check the number", "protocol %s is already a request of the office that was %s before (%s)", c.Protocol, c.Office, q.Date)
+		}
 		if reason != "" && reason != q.Reason {
 			return nil, conflict("leave --reason out to add to it, or check the number", "protocol %s is already a request with other reasons: %q", c.Protocol, shorten(q.Reason))
 		}
@@ -364,8 +367,6 @@ func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 		return Made{}, err
 	}
 	var out GrantsRevoked
-	var office string
-	var err error
 	for _, id := range c.Grants {
 		g, err := e.Records().Grant(id)
 		if err != nil {
@@ -384,14 +385,31 @@ func (c RevokeGrants) Apply(e *Edit) (Made, error) {
 		if err != nil {
 			return Made{}, err
 		}
-		out.Grants, office = append(out.Grants, ended), g.Office
+		out.Grants = append(out.Grants, ended)
 	}
 	if c.Notice {
+		var err error
 		if out.Letters, err = e.revocationNotices(out.Grants, reason, c.Urgent); err != nil {
 			return Made{}, err
 		}
 	}
-	return Made{Office: office, Body: out}, nil
+	return e.madeOf(out)
+}
+
+// madeOf names the office and the request of grants that ended, where they have one in common.
+func (e *Edit) madeOf(out GrantsRevoked) (Made, error) {
+	m, first := Made{Body: out}, out.Grants[0]
+	if !slices.ContainsFunc(out.Grants, func(g *Grant) bool { return g.Office != first.Office }) {
+		m.Office = first.Office
+	}
+	if slices.ContainsFunc(out.Grants, func(g *Grant) bool { return g.Request != first.Request }) {
+		return m, nil
+	}
+	q, err := e.Records().Request(first.Request)
+	if err == nil {
+		m.Request = q.Label()
+	}
+	return m, err
 }
 
 // Revoke ends a grant at once.

@@ -38,6 +38,10 @@ func (c AddOffice) Apply(e *Edit) (Made, error) {
 	if err := e.checkEntitled(&o); err != nil {
 		return Made{}, err
 	}
+	var err error
+	if o.Former, err = e.lastRequest(c.ID); err != nil {
+		return Made{}, err
+	}
 	e.setOffice(&o)
 	for i, p := range c.Networks {
 		if slices.Contains(c.Networks[:i], p) {
@@ -245,6 +249,17 @@ func (e *Edit) openRequests(office string) (open []*Request, err error) {
 		return true
 	})
 	return open, err
+}
+
+// lastRequest is the last request that stands under the id of an office; zero when none does.
+func (e *Edit) lastRequest(office string) (last RequestID, err error) {
+	err = e.Records().EachRequest(func(q *Request) bool {
+		if q.Office == office {
+			last = q.ID
+		}
+		return true
+	})
+	return last, err
 }
 
 // AddNetwork gives a prefix to an office.

@@ -16,6 +16,7 @@ type AddService struct {
 	Eligible []string      `json:"eligible,omitempty"`
 	PEC      bool          `json:"pec,omitempty"` // certified mail: a request for it names its ground (R11)
 	Replace  bool          `json:"replace,omitempty"`
+	Wider    error         `json:"-"` // why it may not open more to those who are granted the service; nil: it may
 }
 
 // Kind names the change in the journal.
@@ -55,8 +56,22 @@ func (c AddService) Apply(e *Edit) (Made, error) {
 	if exists && old.PEC != sv.PEC && e.services[c.ID].used > 0 {
 		return Made{}, conflict("revoke its grants first, or make another service", "service %s is granted, and certified mail is granted on a ground of its own (R11)", c.ID)
 	}
+	if exists && c.Wider != nil && e.services[c.ID].used > 0 && widens(old.Rules, sv.Rules) {
+		return Made{}, c.Wider
+	}
 	out, err := e.putService(sv)
 	return Made{Body: out}, err
+}
+
+// widens says whether rules open something that those before did not.
+func widens(before, now []ServiceRule) bool {
+	had := make(map[Rule]bool, len(before))
+	for _, r := range before {
+		had[r.Rule] = true
+	}
+	return slices.ContainsFunc(now, func(r ServiceRule) bool {
+		return !had[r.Rule] && !slices.ContainsFunc(before, func(o ServiceRule) bool { return r.Rule.Within(o.Rule) })
+	})
 }
 
 func (e *Edit) putService(sv Service) (*Service, error) {

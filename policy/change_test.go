@@ -37,6 +37,8 @@ func TestBadOfficesAndNetworksAreRefused(t *testing.T) {
 		{"an over-long id", Invalid, "no id of an office", office(strings.Repeat("x", 64))},
 		{"no name", Invalid, "--name", AddOffice{ID: "nuovo", Name: " "}},
 		{"a name with an escape", Invalid, "cannot be printed", AddOffice{ID: "nuovo", Name: "x\x1b[31m"}},
+		{"a name with a control character of a terminal", Invalid, "cannot be printed", AddOffice{ID: "nuovo", Name: "x\u009b31m"}},
+		{"a name that turns what stands beside it", Invalid, "cannot be printed", AddOffice{ID: "nuovo", Name: "x\u202eitubirt"}},
 		{"an over-long name", Invalid, "200 are the most", AddOffice{ID: "nuovo", Name: strings.Repeat("x", 201)}},
 		{"a bad mailbox", Invalid, "no mail address", AddOffice{ID: "nuovo", Name: "N", Mailbox: bad}},
 		{"changing an unknown office", NotFound, "usciere office list", ChangeOffice{ID: "nessuno", Name: &name}},

@@ -52,6 +52,13 @@ func (r Records) RequestOf(protocol string) (*Request, bool, error) {
 // EachRequest calls fn with all requests ever made, oldest first, until fn says false.
 func (r Records) EachRequest(fn func(*Request) bool) error { return each(r.tx, TableRequests, fn) }
 
+// Office is the office of that id; false when there is none.
+func (r Records) Office(id string) (*Office, bool, error) {
+	o := new(Office)
+	ok, err := r.tx.Get(TableOffices, id, o)
+	return o, ok, err
+}
+
 // Letter is the letter of that number.
 func (r Records) Letter(id LetterID) (*Letter, error) {
 	l := new(Letter)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Role is what a workstation may do by position.
@@ -101,9 +102,13 @@ type Office struct {
 	IPA      string         `json:"ipa,omitempty"` // code of the office in the national index (indicepa.gov.it)
 	Networks []netip.Prefix `json:"networks,omitempty"`
 	Sinkhole Mode           `json:"sinkhole,omitempty"`
-	PEC      []Ground       `json:"pec,omitempty"` // the grounds on which it may ask for certified mail (R11); empty: none
+	PEC      []Ground       `json:"pec,omitempty"`    // the grounds on which it may ask for certified mail (R11); empty: none
+	Former   RequestID      `json:"former,omitempty"` // up to this one, requests under the id are those of an office that had it before
 	Version  uint64         `json:"version"`
 }
+
+// Owns says whether a request is the office's own: not another's, nor one of an office that had the id before.
+func (o *Office) Owns(q *Request) bool { return q.Office == o.ID && q.ID > o.Former }
 
 // Seat is a position (incarico) held by one person for a time (R12). It signs requests; a role without restrictions comes
 // with it.
@@ -270,18 +275,22 @@ func CheckID(what, id string) error {
 	return nil
 }
 
-// CheckText refuses free text that is too long or not printable; max is in octets.
+// CheckText refuses free text that is too long or not printable, or that would turn the direction of what stands beside it;
+// max is in octets.
 func CheckText(what, text string, max int) error {
 	if len(text) > max {
 		return invalid("shorten it", "%s is %d octets long: %d are the most", what, len(text), max)
 	}
 	for _, c := range text {
-		if (c < ' ' && c != '\n' && c != '\t') || c == 0x7f || c == '\ufffd' {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' || c == '\ufffd' || turnsText(c) {
 			return invalid("use plain text in UTF-8", "%s has a character that cannot be printed", what)
 		}
 	}
 	return nil
 }
+
+// turnsText says whether a character embeds, overrides or isolates the direction of text (UAX #9 §2).
+func turnsText(c rune) bool { return '\u202a' <= c && c <= '\u202e' || '\u2066' <= c && c <= '\u2069' }
 
 // IsMailbox says whether the text is a mail address.
 func IsMailbox(text string) bool { return mailboxPattern.MatchString(text) }

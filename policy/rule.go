@@ -173,6 +173,21 @@ func isHostOctet(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
+// Within says whether every name that r covers is covered by outer.
+func (r Rule) Within(outer Rule) bool {
+	if !r.Name.Under(outer.Name) {
+		return false
+	}
+	switch outer.Kind {
+	case Tree:
+		return true
+	case Below:
+		return r.Name != outer.Name || r.Kind == Below
+	default:
+		return r == outer
+	}
+}
+
 // guardSuffix refuses rules on public suffixes (publicsuffix.org). A single host that is a suffix of the list's private
 // part (github.io) may be opened by itself, a subtree of it never; nor a subtree of a name whose children are all suffixes
 // (*.kawasaki.jp).

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // WriteLetter keeps a letter about a request, or about grants where q is nil; what it says is l.Content, completed by what
@@ -32,9 +33,26 @@ func (e *Edit) WriteLetter(l Letter, q *Request) (*Letter, error) {
 func (e *Edit) ContentOf(q *Request, grants []*Grant) LetterContent {
 	return LetterContent{
 		Seat: q.Seat, Holder: q.Holder, Protocol: q.Protocol, Date: q.Date, Reason: q.Reason, Channel: q.Channel,
-		Asked: append(slices.Clone(q.Addresses), q.Services...), Ground: q.Ground, Left: q.Left, Decision: q.Decision,
+		Asked: append(plainly(q.Addresses), q.Services...), Ground: q.Ground, Left: q.Left, Decision: q.Decision,
 		Opened: e.openings(grants),
 	}
+}
+
+// plainly are addresses as they were asked for; those with letters beyond ASCII, which may look like others, with the name as
+// the network knows it.
+func plainly(addresses []string) []string {
+	out := slices.Clone(addresses)
+	for i, text := range out {
+		for _, word := range strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' || c == '\t' }) {
+			if strings.IndexFunc(word, func(c rune) bool { return c > unicode.MaxASCII }) < 0 {
+				continue
+			}
+			if rule, _, err := ParseRule(word); err == nil && !strings.Contains(text, rule.Name.String()) {
+				out[i] += " (" + rule.Name.String() + ")"
+			}
+		}
+	}
+	return out
 }
 
 func (e *Edit) openings(grants []*Grant) []Opening {

@@ -20,9 +20,13 @@ func caCommand() *cobra.Command {
 }
 
 // offlineCA makes a command that works on the state folder of the settings, with or without a daemon.
-func offlineCA(c *cobra.Command, run func(out screen, folder, town string, args []string) error) *cobra.Command {
+func offlineCA(c *cobra.Command, run func(out rootScreen, folder, town string, args []string) error) *cobra.Command {
 	var o serveOptions
+	var output string
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := checkOutput(output); err != nil {
+			return err
+		}
 		s, err := o.settings()
 		if err != nil {
 			return err
@@ -31,8 +35,9 @@ func offlineCA(c *cobra.Command, run func(out screen, folder, town string, args 
 		if err != nil {
 			return err
 		}
-		return run(screen{c.OutOrStdout()}, folder, s.Town.Name, args)
+		return run(rootScreen{screen{c.OutOrStdout()}, output == "json"}, folder, s.Town.Name, args)
 	}
+	outputFlag(c, &output)
 	c.Flags().StringVar(&o.config, "config", "", "settings `FILE` (YAML)")
 	c.Flags().StringVar(&o.state, "state", "", "`DIR` of rules and journal; before the settings")
 	return c
@@ -43,7 +48,7 @@ func caInit() *cobra.Command {
 		Use:   "init",
 		Short: "Make a root, in the state folder; one that is there stays",
 		Args:  cobra.NoArgs,
-	}, func(out screen, folder, town string, _ []string) error {
+	}, func(out rootScreen, folder, town string, _ []string) error {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return fmt.Errorf("make the state folder: %w", err)
 		}
@@ -51,9 +56,9 @@ func caInit() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		showRoot(out, a)
-		out.line("next", "`usciere ca export FILE`, roll FILE out to the workstations, set portal.https, and restart the daemon")
-		return nil
+		return out.show(a, func() {
+			out.line("next", "`usciere ca export FILE`, roll FILE out to the workstations, set portal.https, and restart the daemon")
+		})
 	})
 }
 
@@ -62,13 +67,12 @@ func caShow() *cobra.Command {
 		Use:   "show",
 		Short: "Show the root",
 		Args:  cobra.NoArgs,
-	}, func(out screen, folder, _ string, _ []string) error {
+	}, func(out rootScreen, folder, _ string, _ []string) error {
 		a, err := openRoot(folder)
 		if err != nil {
 			return err
 		}
-		showRoot(out, a)
-		return nil
+		return out.show(a, func() {})
 	})
 }
 
@@ -78,7 +82,7 @@ func caExport() *cobra.Command {
 		Use:   "export FILE",
 		Short: "Write the root's certificate, without its key, for the workstations",
 		Args:  cobra.ExactArgs(1),
-	}, func(out screen, folder, _ string, args []string) error {
+	}, func(out rootScreen, folder, _ string, args []string) error {
 		a, err := openRoot(folder)
 		if err != nil {
 			return err
@@ -92,8 +96,7 @@ func caExport() *cobra.Command {
 		if err := os.Chmod(args[0], 0o644); err != nil {
 			return fmt.Errorf("write %s: %w", args[0], err)
 		}
-		out.line("exported", args[0])
-		return nil
+		return out.show(a, func() { out.line("exported", args[0]) })
 	})
 	c.Flags().BoolVar(&force, "force", false, "put it in the place of a file that is there")
 	return c
@@ -107,11 +110,33 @@ func openRoot(folder string) (*authority.Authority, error) {
 	return a, err
 }
 
-// showRoot prints what an administrator compares when trusting a root.
-func showRoot(out screen, a *authority.Authority) {
+// root is what an administrator compares when trusting a root.
+type root struct {
+	Subject string `json:"subject"`
+	From    string `json:"from"` // days
+	Until   string `json:"until"`
+	SHA256  string `json:"sha256"` // of the certificate
+}
+
+// rootScreen shows a root as JSON, or to a person.
+type rootScreen struct {
+	screen
+	asJSON bool
+}
+
+// show prints a root, and for a person what more has.
+func (s rootScreen) show(a *authority.Authority, more func()) error {
 	sum := sha256.Sum256(a.Root.Raw)
-	out.line("root", a.Root.Subject.String())
-	out.detail("from", a.Root.NotBefore.UTC().Format(time.DateOnly))
-	out.detail("until", a.Root.NotAfter.UTC().Format(time.DateOnly))
-	out.detail("sha256", hex.EncodeToString(sum[:]))
+	r := root{
+		a.Root.Subject.String(), a.Root.NotBefore.UTC().Format(time.DateOnly), a.Root.NotAfter.UTC().Format(time.DateOnly), hex.EncodeToString(sum[:]),
+	}
+	if s.asJSON {
+		return s.json(r)
+	}
+	s.line("root", r.Subject)
+	s.detail("from", r.From)
+	s.detail("until", r.Until)
+	s.detail("sha256", r.SHA256)
+	more()
+	return nil
 }

@@ -32,7 +32,7 @@ func registerExport() *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "csv" && format != "json" {
-				return usageError(fmt.Sprintf("--format %q: the formats are csv and json", format))
+				return usageError(fmt.Sprintf("-o %q: the formats are csv and json", format))
 			}
 			client := admin.Dial(socketOf(c))
 			defer client.Close()
@@ -64,12 +64,12 @@ func registerExport() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&format, "format", "csv", "`FORMAT`: csv or json")
+	f.StringVarP(&format, "output", "o", "csv", "`FORMAT` of the output: csv or json")
 	f.StringVar(&filter.Year, "year", "", "only `YYYY`: of the protocol number, or of the date where there is none")
 	f.StringVar(&filter.Office, "office", "", "only of the office `ID`")
 	f.BoolVar(&force, "force", false, "put it in the place of a file that is there")
 	addSocketFlag(c)
-	complete(c, "format", cobra.FixedCompletions([]string{"csv", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	complete(c, "output", cobra.FixedCompletions([]string{"csv", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	complete(c, "office", offices)
 	return c
 }

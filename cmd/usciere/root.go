@@ -132,17 +132,28 @@ type session struct {
 func online(c *cobra.Command, run func(s *session, args []string) error) *cobra.Command {
 	var output string
 	addSocketFlag(c)
-	c.Flags().StringVarP(&output, "output", "o", "table", "`FORMAT` of the output: table or json")
-	complete(c, "output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	outputFlag(c, &output)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if output != "table" && output != "json" {
-			return usageError(fmt.Sprintf("-o %q: the formats are table and json", output))
+		if err := checkOutput(output); err != nil {
+			return err
 		}
 		client := admin.Dial(socketOf(c))
 		defer client.Close()
 		return run(&session{client, c.Context(), screen{c.OutOrStdout()}, newStatus(), output == "json"}, args)
 	}
 	return c
+}
+
+func outputFlag(c *cobra.Command, output *string) {
+	c.Flags().StringVarP(output, "output", "o", "table", "`FORMAT` of the output: table or json")
+	complete(c, "output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func checkOutput(output string) error {
+	if output != "table" && output != "json" {
+		return usageError(fmt.Sprintf("-o %q: the formats are table and json", output))
+	}
+	return nil
 }
 
 // show prints what a command found or did: as JSON, or as human does.

@@ -102,6 +102,25 @@ func (c *Client) AddService(ctx context.Context, change policy.AddService) (*pol
 	return post[*policy.Service](ctx, c, "/v1/service/add", change)
 }
 
+// addService makes or changes a service. What is granted already opens no more by it, unless the peer may grant.
+func addService(c *call) (any, error) {
+	wanted, err := body[policy.AddService](c.w, c.r)
+	if err != nil {
+		return nil, err
+	}
+	return c.apply(c.narrow(wanted))
+}
+
+// narrow keeps a service from opening more to those who are granted it, where the peer may not grant.
+func (c *call) narrow(wanted policy.AddService) policy.AddService {
+	if c.mine < decide {
+		refused := c.refusal(c.peer, decide)
+		refused.Message = "service " + wanted.ID + " is granted, and would open more than was: " + refused.Message
+		wanted.Wider = refused
+	}
+	return wanted
+}
+
 // RemoveService takes a service out and returns it as it was.
 func (c *Client) RemoveService(ctx context.Context, change policy.RemoveService) (*policy.Service, error) {
 	return post[*policy.Service](ctx, c, "/v1/service/remove", change)

@@ -298,7 +298,7 @@ func (c *call) notGranted(r policy.Records, out *Explanation, who *policy.Client
 	if out.Closed != "" || out.Asleep {
 		return nil // a grant is not what is missing
 	}
-	if err := c.askedOnce(r, out, who.Office.ID); err != nil {
+	if err := c.askedOnce(r, out, who.Office); err != nil {
 		return err
 	}
 	wanted, flags := out.Name, ""
@@ -334,9 +334,9 @@ func (c *call) asleep(g *policy.Grant, out *Explanation) string {
 }
 
 // askedOnce fills in the requests of the office for the name that wait, or were denied.
-func (c *call) askedOnce(r policy.Records, out *Explanation, office string) error {
+func (c *call) askedOnce(r policy.Records, out *Explanation, office *policy.Office) error {
 	err := r.EachRequest(func(q *policy.Request) bool {
-		if q.Office != office || !q.State.Open() && q.State != policy.Denied {
+		if !office.Owns(q) || !q.State.Open() && q.State != policy.Denied {
 			return true
 		}
 		asked, err := request.Understand(c.rules, q)

@@ -74,6 +74,50 @@ func TestARefusalNamesTheGroupToAskFor(t *testing.T) {
 	mustBe(t, err, Forbidden, "may not decide")
 }
 
+func TestNobodyButTheITHeadWidensWhatIsGranted(t *testing.T) {
+	rules := func(texts ...string) (out []policy.ServiceRule) {
+		for _, text := range texts {
+			rule, _, err := policy.ParseRule(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, policy.ServiceRule{Rule: rule, Source: "the supplier's letter"})
+		}
+		return out
+	}
+	d := open(t, as(1000, 100), func(s *Server) { s.cfg.Groups.Head = "@viewers" })
+	service := policy.AddService{ID: "paghe", Rules: rules(".paghe.example.net", "www.example.org"), Replace: true}
+	add := func(rules ...policy.ServiceRule) error {
+		wanted := service
+		wanted.Rules = rules
+		_, err := d.AddService(ctx(t), wanted)
+		return err
+	}
+	for _, texts := range [][]string{{"www.example.com"}, {".paghe.example.net", "www.example.org"}} { // nobody has it yet
+		if err := add(rules(texts...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	granted := policy.AddGrants{Subject: policy.Subject{Office: "tributi"}, Names: []string{"paghe"}, Protocol: "999/2026", Reason: "x"}
+	if _, err := d.server.cfg.Rules.Apply(policy.Actor{Name: "head"}, granted); err != nil {
+		t.Fatal(err)
+	}
+	mustBe(t, add(rules(".paghe.example.net", "www.example.org", "www.example.com")...), Forbidden, "paghe is granted", "may not decide")
+	mustBe(t, add(rules(".example.net")...), Forbidden, "paghe is granted")
+	document, err := d.Town(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wider := document.Document.Services["paghe"]
+	wider.Rules = append(wider.Rules, town.ServiceRule{Rule: "www.example.com", Source: "x"})
+	document.Document.Services["paghe"] = wider
+	_, err = d.ApplyTown(ctx(t), TownChange{Document: document.Document}, nil)
+	mustBe(t, err, Forbidden, "paghe is granted")
+	if err := add(rules("www.paghe.example.net", "www.example.org")...); err != nil {
+		t.Errorf("narrower: %v", err)
+	}
+}
+
 func TestAPeerWithNoRightsLearnsNotEvenWhatCommandsThereAre(t *testing.T) {
 	d := open(t, as(1000))
 	_, err := get[any](ctx(t), d.Client, "/v1/nothing", nil)

@@ -56,7 +56,7 @@ var routes = []route{
 	{"GET", "/v1/seat/list", read, listSeats},
 	{"GET", "/v1/seat/history", read, seatHistory},
 
-	{"POST", "/v1/service/add", change, apply[policy.AddService]},
+	{"POST", "/v1/service/add", change, addService},
 	{"POST", "/v1/service/remove", change, apply[policy.RemoveService]},
 	{"GET", "/v1/service/list", read, listServices},
 	{"GET", "/v1/service/show", read, showService},

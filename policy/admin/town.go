@@ -89,6 +89,11 @@ func applyTown(c *call) (any, error) {
 	if c.mine < decide && !asked.DryRun && slices.ContainsFunc(plan.Changes, func(c policy.Change) bool { return c.Kind() == policy.AddGrants{}.Kind() }) {
 		return nil, c.refusal(c.peer, decide)
 	}
+	for i, wanted := range plan.Changes {
+		if service, ok := wanted.(policy.AddService); ok && !asked.DryRun {
+			plan.Changes[i] = c.narrow(service)
+		}
+	}
 	base := plan.Version
 	if asked.BaseVersion != 0 {
 		base = asked.BaseVersion

@@ -101,6 +101,9 @@ func (c Resend) Apply(e *policy.Edit) (policy.Made, error) {
 	if !c.Style.Mail {
 		return policy.Made{}, policy.Refusef(policy.Conflict, print+"; or name a mail server in the settings (mail.server)", "no letter can be sent: there is no mail server")
 	}
+	if office, ok := e.Office(l.Office); !ok || toFormer(office, l) {
+		return policy.Made{}, policy.Refusef(policy.Conflict, print, "the office that letter %s is to is gone", l.ID)
+	}
 	issue := *l.Issue
 	if issue.To = recipients(e, l); len(issue.To) == 0 {
 		return policy.Made{}, policy.Refusef(policy.Conflict, "give it one with `usciere office change "+l.Office+" --mailbox ADDRESS`; or "+print,

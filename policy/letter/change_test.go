@@ -23,6 +23,7 @@ func TestANoticeIsIssuedUnderItsProtocolNumberOnly(t *testing.T) {
 		{"no such number", Register{Letter: second, Protocol: "88-2026"}, policy.Invalid, []string{"is no protocol number", "(Art. 6)"}},
 		{"a number that is taken", Register{Letter: second, Protocol: "88/2026"}, policy.Conflict, []string{"is the outgoing number of letter l-1 already", "(Art. 6)"}},
 		{"a day to come", Register{Letter: second, Protocol: "89/2026", Date: "2026-03-03"}, policy.Invalid, []string{"2026-03-03 is in the future"}},
+		{"a day before the request", Register{Letter: second, Protocol: "89/2026", Date: "2026-03-01"}, policy.Invalid, []string{"2026-03-01 is before that of the request that it answers, 2026-03-02"}},
 		{"a minute", Register{Letter: second, Protocol: "89/2026", Date: "2026-03-02T08:00"}, policy.Invalid, []string{"is no day"}},
 		{"what is no day", Register{Letter: second, Protocol: "89/2026", Date: "oggi"}, policy.Invalid, []string{"is no date"}},
 		{"a letter that is issued", Register{Letter: first, Protocol: "89/2026"}, policy.Conflict, []string{"letter l-1 was issued on 2026-03-02 under protocol 88/2026", "resend"}},
@@ -44,9 +45,10 @@ func TestANoticeIsIssuedUnderItsProtocolNumberOnly(t *testing.T) {
 			}
 		})
 	}
-	w.apply(Register{Letter: second, Protocol: "89/2026", Date: "2026-02-27", Style: style})
+	w.now = w.now.AddDate(0, 0, 3)
+	w.apply(Register{Letter: second, Protocol: "89/2026", Date: "2026-03-03", Style: style})
 	l, _, _ := w.letter(second)
-	if l.State != policy.Issued || l.Issue.Protocol != "89/2026" || l.Issue.Date != "2026-02-27" || !l.Issue.At.Equal(w.now) {
+	if l.State != policy.Issued || l.Issue.Protocol != "89/2026" || l.Issue.Date != "2026-03-03" || !l.Issue.At.Equal(w.now) {
 		t.Errorf("%+v, %+v", l, l.Issue)
 	}
 }

@@ -4,7 +4,7 @@ var italian = words{
 	Tag: "it",
 
 	Months: [12]string{"gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"},
-	First:  "1°", Day: "{d} {month} {y}", Minute: "{date}, ore {time}",
+	First:  "1º", Day: "{d} {month} {y}", Minute: "{date}, ore {time}",
 	Weekdays: [7]string{"lun", "mar", "mer", "gio", "ven", "sab", "dom"},
 	Web:      "navigazione", Mail: "posta elettronica",
 	From: "dal {from}", Until: "fino al {until}", Within: "dal {from} al {until}", Endless: "senza scadenza",

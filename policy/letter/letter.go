@@ -87,6 +87,9 @@ func checkOut(e *policy.Edit, l *policy.Letter, out *Out) error {
 	if out.Date > e.Today() {
 		return policy.Refusef(policy.Invalid, "give the day on which it left, with --date", "the letter's date %s is in the future", out.Date)
 	}
+	if out.Date < l.Content.Date {
+		return policy.Refusef(policy.Invalid, "check the day on which it left", "the letter's date %s is before that of the request that it answers, %s", out.Date, l.Content.Date)
+	}
 	if !l.Kind.Registered() {
 		if out.Protocol != "" {
 			return policy.Refusef(policy.Invalid, "leave the number out", "letter %s is a %s, which stays outside the protocol register", l.ID, l.Kind)
@@ -128,13 +131,20 @@ func recipients(e *policy.Edit, l *policy.Letter) (to []string) {
 		}
 		to = append(to, mailbox)
 	}
-	if office, ok := e.Office(l.Office); ok {
-		add(office.Mailbox)
+	office, ok := e.Office(l.Office)
+	if !ok || toFormer(office, l) {
+		return nil
 	}
+	add(office.Mailbox)
 	if seat, ok := e.Seat(l.Content.Seat); ok && l.Urgent && seat.Office == l.Office {
 		add(seat.Mailbox)
 	}
 	return to
+}
+
+// toFormer says whether a letter is to an office that had the id before.
+func toFormer(o *policy.Office, l *policy.Letter) bool {
+	return l.Request != 0 && l.Request <= o.Former
 }
 
 // Digest is the SHA-256 of a letter's text and page, hexadecimal.

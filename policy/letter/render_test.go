@@ -132,7 +132,7 @@ func TestDatesAreWrittenInTheLanguage(t *testing.T) {
 		language string
 		want     string
 	}{
-		{"2026-04-01", "it", "1° aprile 2026"}, {"2026-04-12T18:00", "it", "12 aprile 2026, ore 18:00"},
+		{"2026-04-01", "it", "1º aprile 2026"}, {"2026-04-12T18:00", "it", "12 aprile 2026, ore 18:00"},
 		{"2026-04-01", "en", "1 April 2026"}, {"2026-04-12T18:00", "en", "12 April 2026, 18:00"},
 		{"2026-03-01", "de", "1. März 2026"}, {"2026-04-12T18:00", "de", "12. April 2026, 18:00 Uhr"},
 		{"", "it", ""}, {"soon", "it", "soon"},

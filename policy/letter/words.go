@@ -85,6 +85,9 @@ func (w *words) fill(text string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
+// Date writes a day or a minute in a language: it, en or de.
+func Date(language string, m policy.Moment) string { return wordsOf(language).date(m) }
+
 // date writes a day or a minute as the language does.
 func (w *words) date(m policy.Moment) string {
 	if new(policy.Moment).UnmarshalText([]byte(m)) != nil || m == "" {

@@ -5,8 +5,6 @@ import "usciere/policy"
 var english = texts{
 	tag: "en", Service: "Internet access for the town’s offices", SkipToMain: "Go to the content",
 	CallIT: "IT services: {contact}", CallITPlain: "Please ask the town’s IT services.",
-	months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
-	day:    "{d} {month} {y}", minute: "{date}, {time}",
 	weekdays:   [7]string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"},
 	Regulation: "Town regulation on the use of the Internet and e-mail, Articles 5 and 7.",
 	Private:    "This page does not record who opens it.",
@@ -49,8 +47,8 @@ var english = texts{
 	NotFoundTitle: "Page not found", NotFound: "There is nothing at this address, or the page concerns another office.",
 	CrossTitle: "Form not accepted", Cross: "The form was not sent from these pages. Open it again from here and retry.",
 	SlowTitle: "Too many forms", Slow: "Many forms came from this workstation in a short time. Please try again in a minute.",
-	tooMany: "Too many forms: try again in a minute.",
-	Back:    "Back to the first page",
+	FailedTitle: "Service not available at the moment", Failed: "The page could not be prepared. Please try again in a minute; if that does not help, the IT services can.",
+	Back: "Back to the first page",
 
 	FormTitle: "Request for access to a site", FormWhat: "Fill in the request; your office’s manager signs it, at his or her own workstation or on the printed letter.",
 	FormOffice: "Office", FormDate: "Date", FormName: "Address of the site", FormNameHint: "It counts for exactly this name. To include all names below it, add “and subdomains”: example.it and subdomains",
@@ -66,12 +64,12 @@ var english = texts{
 	errTooMany: "These are too many addresses for one request: {text} at most.", errFull: "Many requests of the office wait for a signature: sign or withdraw those first.",
 	errOther: "The request cannot be accepted like this:", errTooLong: "The form that was sent is too long.", errAsForm: "The form was not sent as it should be.",
 
-	StatusTitle: "Request {id}", StatusAsked: "Addresses asked for", StatusReason: "Reasons", StatusMore: "To the top", StatusWay: "How it is doing", StatusPrint: "Print the letter to sign",
+	StatusTitle: "Request {id}", StatusAsked: "Addresses asked for", StatusReason: "Reasons", StatusWay: "How it is doing", StatusPrint: "Print the letter to sign",
 	StatusPeriod: "Period", StatusFresh: "The request is ready to be signed. The letter was prepared for the office’s mailbox, with a link by which the manager can sign at his or her own workstation; or print it, have it signed by hand and hand it in at the protocol office.",
 	StatusPaper: "The request is ready to be signed: print the letter, have the manager sign it, and hand it in at the protocol office.",
-	StatusUntil: "until {until}", StatusFrom: "from {from}", StatusGranted: "Open", StatusProtocol: "Protocol no. {protocol}", StatusBy: "signed by {holder}",
-	StatusNotes: "Good to know", StatusWider: "The office already has access to {name}.", StatusExactly: "this name only",
-	StatusTree: "and all names below it", StatusBelow: "all names below it", StatusLeft: "Not granted",
+	StatusUntil: "until {until}", StatusFrom: "from {from}", StatusProtocol: "Protocol no. {protocol}", StatusBy: "signed by {holder}",
+	StatusExactly: "this name only",
+	StatusTree:    "and all names below it", StatusBelow: "all names below it", StatusLeft: "Not granted",
 	states: map[policy.RequestState]string{
 		policy.Submitted: "waits for the manager’s signature", policy.Endorsed: "signed, waits for the decision", policy.Approved: "granted",
 		policy.Denied: "not granted", policy.Expired: "granted, expired by now", policy.Renewed: "replaced by a later request", policy.Withdrawn: "withdrawn",

@@ -101,8 +101,8 @@ func (p *Portal) submit(w http.ResponseWriter, v *visit) {
 	}
 	sent := v.r.PostForm
 	f := &form{
-		Name: strings.TrimSpace(sent.Get("name")), Reason: strings.TrimSpace(strings.ReplaceAll(sent.Get("reason"), "\r\n", "\n")),
-		More: strings.ReplaceAll(sent.Get("more"), "\r\n", "\n"), Until: strings.TrimSpace(sent.Get("until")),
+		Name: strings.TrimSpace(sent.Get("name")), Reason: strings.TrimSpace(typed(sent.Get("reason"))),
+		More: typed(sent.Get("more")), Until: strings.TrimSpace(sent.Get("until")),
 	}
 	draft := p.draft(v, f)
 	if len(f.Faults) > 0 {
@@ -126,6 +126,20 @@ func (p *Portal) submit(w http.ResponseWriter, v *visit) {
 		return
 	}
 	p.showForm(w, v, http.StatusUnprocessableEntity, f)
+}
+
+// typed is a text of several lines without what comes along unseen when it is pasted: line ends of other kinds, and what turns
+// the direction of text.
+func typed(text string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c == '\v', c == '\u2028', c == '\u2029':
+			return '\n'
+		case '\u202a' <= c && c <= '\u202e', '\u2066' <= c && c <= '\u2069':
+			return -1
+		}
+		return c
+	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
 // writer is who the journal says wrote the requests of the pages: which office, but not from which workstation.

@@ -5,8 +5,6 @@ import "usciere/policy"
 var german = texts{
 	tag: "de", Service: "Internetzugang der Ämter", SkipToMain: "Zum Inhalt",
 	CallIT: "IT-Dienste: {contact}", CallITPlain: "Bitte an die IT-Dienste der Gemeinde wenden.",
-	months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
-	day:    "{d}. {month} {y}", minute: "{date}, {time} Uhr",
 	weekdays:   [7]string{"Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"},
 	Regulation: "Gemeindeordnung über die Nutzung von Internet und E-Mail, Art. 5 und 7.",
 	Private:    "Diese Seite hält nicht fest, wer sie öffnet.",
@@ -49,8 +47,8 @@ var german = texts{
 	NotFoundTitle: "Seite nicht gefunden", NotFound: "Unter dieser Adresse ist nichts, oder die Seite betrifft ein anderes Amt.",
 	CrossTitle: "Formular nicht angenommen", Cross: "Das Formular wurde nicht von diesen Seiten gesendet. Öffnen Sie es hier neu und versuchen Sie es noch einmal.",
 	SlowTitle: "Zu viele Formulare", Slow: "Von diesem Arbeitsplatz kamen in kurzer Zeit viele Formulare. Bitte versuchen Sie es in einer Minute noch einmal.",
-	tooMany: "Zu viele Formulare: in einer Minute noch einmal versuchen.",
-	Back:    "Zurück zur Startseite",
+	FailedTitle: "Dienst zurzeit nicht verfügbar", Failed: "Die Seite konnte nicht vorbereitet werden. Bitte versuchen Sie es in einer Minute noch einmal; sonst helfen die IT-Dienste.",
+	Back: "Zurück zur Startseite",
 
 	FormTitle: "Antrag auf Zugang zu einer Seite", FormWhat: "Füllen Sie den Antrag aus; die Leitung des Amtes unterschreibt ihn, am eigenen Arbeitsplatz oder auf dem gedruckten Schreiben.",
 	FormOffice: "Amt", FormDate: "Datum", FormName: "Adresse der Seite", FormNameHint: "Sie gilt für genau diesen Namen. Um alle Namen darunter einzuschließen, fügen Sie „und Subdomains“ an: beispiel.it und Subdomains",
@@ -66,12 +64,12 @@ var german = texts{
 	errTooMany: "Das sind zu viele Adressen für einen Antrag: höchstens {text}.", errFull: "Viele Anträge des Amtes warten auf eine Unterschrift: bitte zuerst diese unterschreiben oder zurückziehen.",
 	errOther: "So kann der Antrag nicht angenommen werden:", errTooLong: "Das gesendete Formular ist zu lang.", errAsForm: "Das Formular wurde nicht wie vorgesehen gesendet.",
 
-	StatusTitle: "Antrag {id}", StatusAsked: "Beantragte Adressen", StatusReason: "Begründung", StatusMore: "Nach oben", StatusWay: "Wie weit er ist", StatusPrint: "Schreiben zum Unterschreiben drucken",
+	StatusTitle: "Antrag {id}", StatusAsked: "Beantragte Adressen", StatusReason: "Begründung", StatusWay: "Wie weit er ist", StatusPrint: "Schreiben zum Unterschreiben drucken",
 	StatusPeriod: "Zeitraum", StatusFresh: "Der Antrag kann unterschrieben werden. Das Schreiben ist für das Postfach des Amtes bereit, mit einem Link, über den die Leitung am eigenen Arbeitsplatz unterschreiben kann; oder es wird gedruckt, von Hand unterschrieben und beim Protokoll abgegeben.",
 	StatusPaper: "Der Antrag kann unterschrieben werden: Das Schreiben wird gedruckt, von der Leitung unterschrieben und beim Protokoll abgegeben.",
-	StatusUntil: "bis {until}", StatusFrom: "ab {from}", StatusGranted: "Offen", StatusProtocol: "Protokoll Nr. {protocol}", StatusBy: "unterschrieben von {holder}",
-	StatusNotes: "Gut zu wissen", StatusWider: "Das Amt hat schon Zugang zu {name}.", StatusExactly: "nur dieser Name",
-	StatusTree: "und alle Namen darunter", StatusBelow: "alle Namen darunter", StatusLeft: "Nicht bewilligt",
+	StatusUntil: "bis {until}", StatusFrom: "ab {from}", StatusProtocol: "Protokoll Nr. {protocol}", StatusBy: "unterschrieben von {holder}",
+	StatusExactly: "nur dieser Name",
+	StatusTree:    "und alle Namen darunter", StatusBelow: "alle Namen darunter", StatusLeft: "Nicht bewilligt",
 	states: map[policy.RequestState]string{
 		policy.Submitted: "wartet auf die Unterschrift der Leitung", policy.Endorsed: "unterschrieben, wartet auf die Entscheidung", policy.Approved: "bewilligt",
 		policy.Denied: "nicht bewilligt", policy.Expired: "bewilligt, inzwischen abgelaufen", policy.Renewed: "durch einen späteren Antrag ersetzt", policy.Withdrawn: "zurückgezogen",

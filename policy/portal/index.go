@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -69,12 +70,22 @@ func readKnown(r policy.Records, zone *time.Location) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k, r.EachRequest(func(q *policy.Request) bool {
-		if q.Office != "" {
+	offices := map[string]*policy.Office{}
+	failed := r.EachRequest(func(q *policy.Request) bool {
+		o, met := offices[q.Office]
+		if !met {
+			var there bool
+			if o, there, err = r.Office(q.Office); !there {
+				o = nil
+			}
+			offices[q.Office] = o
+		}
+		if o != nil && o.Owns(q) {
 			k.add(q, notices, zone)
 		}
-		return true
+		return err == nil
 	})
+	return k, cmp.Or(err, failed)
 }
 
 // add takes in a request; they come oldest first.

@@ -5,8 +5,6 @@ import "usciere/policy"
 var italian = texts{
 	tag: "it", Service: "Accesso a Internet degli uffici", SkipToMain: "Vai al contenuto",
 	CallIT: "Servizi informatici: {contact}", CallITPlain: "Rivolgersi ai servizi informatici del Comune.",
-	months: [12]string{"gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"},
-	day:    "{d} {month} {y}", minute: "{date}, ore {time}",
 	weekdays:   [7]string{"lun", "mar", "mer", "gio", "ven", "sab", "dom"},
 	Regulation: "Regolamento comunale sull’uso di Internet e della posta elettronica, artt. 5 e 7.",
 	Private:    "Questa pagina non registra chi la apre.",
@@ -49,8 +47,8 @@ var italian = texts{
 	NotFoundTitle: "Pagina non trovata", NotFound: "A questo indirizzo non c’è nulla, oppure la pagina riguarda un altro ufficio.",
 	CrossTitle: "Modulo non accettato", Cross: "Il modulo non è stato inviato da queste pagine. Aprilo di nuovo da qui e riprova.",
 	SlowTitle: "Troppi invii", Slow: "Da questa postazione sono arrivati molti moduli in poco tempo. Riprova tra un minuto.",
-	tooMany: "Troppi invii: riprova tra un minuto.",
-	Back:    "Torna alla pagina iniziale",
+	FailedTitle: "Servizio momentaneamente non disponibile", Failed: "La pagina non si è potuta preparare. Riprova tra un minuto; se non basta, i servizi informatici possono aiutare.",
+	Back: "Torna alla pagina iniziale",
 
 	FormTitle: "Richiesta di accesso a un sito", FormWhat: "Compila la richiesta: la firma il responsabile dell’ufficio, dalla propria postazione o sulla lettera stampata.",
 	FormOffice: "Ufficio", FormDate: "Data", FormName: "Indirizzo del sito", FormNameHint: "Vale per questo nome esatto. Per comprendere anche i nomi che ne dipendono, aggiungi «e sottodomini»: esempio.it e sottodomini",
@@ -66,12 +64,12 @@ var italian = texts{
 	errTooMany: "Gli indirizzi sono troppi per una richiesta: al massimo {text}.", errFull: "Molte richieste dell’ufficio attendono già la firma: prima di prepararne altre vanno firmate o ritirate.",
 	errOther: "La richiesta non può essere accettata così:", errTooLong: "Il modulo inviato è troppo lungo.", errAsForm: "Il modulo non è stato inviato nel modo previsto.",
 
-	StatusTitle: "Richiesta {id}", StatusAsked: "Indirizzi richiesti", StatusReason: "Motivazione", StatusMore: "Vai all’inizio", StatusWay: "A che punto è", StatusPrint: "Stampa la lettera da firmare",
+	StatusTitle: "Richiesta {id}", StatusAsked: "Indirizzi richiesti", StatusReason: "Motivazione", StatusWay: "A che punto è", StatusPrint: "Stampa la lettera da firmare",
 	StatusPeriod: "Periodo", StatusFresh: "La richiesta è pronta per la firma. La lettera è stata preparata per la casella dell’ufficio, con un collegamento con cui il responsabile può firmare dalla propria postazione; oppure si stampa, si firma a mano e si consegna al protocollo.",
 	StatusPaper: "La richiesta è pronta per la firma: si stampa la lettera, il responsabile la firma e l’ufficio la consegna al protocollo.",
-	StatusUntil: "fino al {until}", StatusFrom: "dal {from}", StatusGranted: "Consentiti", StatusProtocol: "Protocollo n. {protocol}", StatusBy: "firmata da {holder}",
-	StatusNotes: "Da sapere", StatusWider: "L’ufficio ha già l’accesso a {name}.", StatusExactly: "solo questo nome",
-	StatusTree: "e tutti i nomi che ne dipendono", StatusBelow: "tutti i nomi che ne dipendono", StatusLeft: "Non consentiti",
+	StatusUntil: "fino al {until}", StatusFrom: "dal {from}", StatusProtocol: "Protocollo n. {protocol}", StatusBy: "firmata da {holder}",
+	StatusExactly: "solo questo nome",
+	StatusTree:    "e tutti i nomi che ne dipendono", StatusBelow: "tutti i nomi che ne dipendono", StatusLeft: "Non consentiti",
 	states: map[policy.RequestState]string{
 		policy.Submitted: "attende la firma del responsabile", policy.Endorsed: "firmata, attende la decisione", policy.Approved: "accolta",
 		policy.Denied: "non accolta", policy.Expired: "accolta, ora scaduta", policy.Renewed: "sostituita da una richiesta successiva", policy.Withdrawn: "ritirata",

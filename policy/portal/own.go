@@ -80,7 +80,7 @@ func (p *Portal) notFound(w http.ResponseWriter, v *visit) {
 // failed is a page that could not be made.
 func (p *Portal) failed(w http.ResponseWriter, v *visit, err error) {
 	p.cfg.Log.Error("the page cannot read or keep the records", "error", err)
-	p.say(w, v, http.StatusInternalServerError, v.text.NotFoundTitle, v.text.nextIT)
+	p.say(w, v, http.StatusInternalServerError, v.text.FailedTitle, v.text.Failed)
 }
 
 // house is the first page: who the workstation is, and what its office has under way.

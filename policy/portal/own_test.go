@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +123,20 @@ func TestTheFormYieldsADraftAndALetterWithALink(t *testing.T) {
 	}
 	if strings.Contains(paper.header.Get("Content-Security-Policy"), "unsafe") {
 		t.Error(paper.header.Get("Content-Security-Policy"))
+	}
+}
+
+func TestWhatIsPastedUnseenIsLeftOut(t *testing.T) {
+	p := open(t)
+	form := formOf("www.inps.it", "uno\v\u202edue\u202c\u2028tre\r\n\u2066quattro\u2069")
+	form.Set("more", "\u202awww.inail.it\u202c\u2029www.anpr.interno.it")
+	p.draft(anagrafe, form)
+	q := p.requests()[0]
+	if want := "uno\ndue\ntre\nquattro"; q.Reason != want {
+		t.Errorf("reasons %q; want %q", q.Reason, want)
+	}
+	if want := []string{"www.inps.it", "www.inail.it", "www.anpr.interno.it"}; !slices.Equal(q.Addresses, want) {
+		t.Errorf("addresses %q; want %q", q.Addresses, want)
 	}
 }
 
@@ -267,7 +283,7 @@ func TestAClientCannotFloodTheOffice(t *testing.T) {
 func TestWithoutItsLetterNoRequestIsWritten(t *testing.T) {
 	p := open(t)
 	p.noPaper = errors.New("disk full")
-	if r := p.post(anagrafe, "/request", formOf("www.inps.it", "motivi")); r.status != 500 || len(p.requests()) != 0 {
+	if r := p.post(anagrafe, "/request", formOf("www.inps.it", "motivi")); r.status != 500 || !strings.Contains(r.body, "momentaneamente") || len(p.requests()) != 0 {
 		t.Errorf("status %d, %d requests", r.status, len(p.requests()))
 	}
 }
@@ -314,6 +330,34 @@ func TestTheLinkSignsOnceAtTheSeatsWorkstationOnly(t *testing.T) {
 		if r.status != 410 {
 			t.Errorf("used again: status %d", r.status)
 		}
+	}
+}
+
+func TestAnOfficeThatTakesOverAnIDSeesNothingOfTheOneBefore(t *testing.T) {
+	p := open(t)
+	status, link := p.draft(anagrafe, formOf("www.inps.it", "verifica riservata"))
+	p.do(request.Deny{Request: p.asked("anagrafe", "www.inail.it"), Reason: "no"})
+	p.get(anagrafe, "www.inail.it", "/").has(t, "non è stata accolta")
+	p.do(policy.RemoveOffice{ID: "anagrafe", All: true},
+		policy.AddOffice{ID: "anagrafe", Name: "Ufficio Nuovo", Networks: []netip.Prefix{netip.MustParsePrefix("127.10.1.0/24")}},
+		policy.AddSeat{ID: "dirigente-anagrafe", Office: "anagrafe", Holder: "N. Nuovi", From: "2025-09-01", Hosts: []netip.Addr{netip.MustParseAddr(manager)}})
+	for _, path := range []string{status, status + "/letter", "/request/r-2"} {
+		if r := p.get(anagrafe, own, path); r.status != 404 || strings.Contains(r.body, "riservata") {
+			t.Errorf("%s: status %d", path, r.status)
+		}
+	}
+	for _, r := range []reply{p.get(manager, own, link), p.post(manager, link, nil)} {
+		if r.status != 410 && r.status != 404 {
+			t.Errorf("the link: status %d", r.status)
+		}
+	}
+	if r := p.get(anagrafe, "www.inail.it", "/"); strings.Contains(r.body, "non è stata accolta") {
+		t.Errorf("the denial is told to another office\n%s", afterStyle(r.body))
+	}
+	status, link = p.draft(anagrafe, formOf("www.inps.it", "motivi nuovi"))
+	p.get(anagrafe, own, status).has(t, "motivi nuovi")
+	if r := p.post(manager, link, nil); r.status != 303 {
+		t.Errorf("its own request cannot be signed: status %d", r.status)
 	}
 }
 

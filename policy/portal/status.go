@@ -57,7 +57,7 @@ func (p *Portal) request(w http.ResponseWriter, v *visit, id policy.RequestID) (
 		p.notFound(w, v)
 	case err != nil:
 		p.failed(w, v, err)
-	case v.client.Office == nil || q.Office != v.client.Office.ID:
+	case v.client.Office == nil || !v.client.Office.Owns(q):
 		p.notFound(w, v)
 	default:
 		return q, form

@@ -1,31 +1,28 @@
 package portal
 
 import (
-	"strconv"
 	"strings"
 
 	"golang.org/x/text/language"
 
 	"usciere/policy"
+	"usciere/policy/letter"
 )
 
 // texts are all that the pages say in one language. What stands in braces is filled in; markup does not belong here.
 type texts struct {
-	tag          string // of BCP 47
-	Service      string // what the pages are, below the town's name
-	SkipToMain   string
-	CallIT       string // {contact}
-	CallITPlain  string
-	months       [12]string
-	day, minute  string // {d} {month} {y}; {date} {time}
-	weekdays     [7]string
-	Regulation   string // at the foot
-	Private      string // at the foot: that nothing is kept
-	shortNoProxy string // the short answers, in one line
-	shortBadHost string
-	shortNothing string
-	shortNotAsked,
-	tooMany string
+	tag           string // of BCP 47
+	Service       string // what the pages are, below the town's name
+	SkipToMain    string
+	CallIT        string // {contact}
+	CallITPlain   string
+	weekdays      [7]string
+	Regulation    string // at the foot
+	Private       string // at the foot: that nothing is kept
+	shortNoProxy  string // the short answers, in one line
+	shortBadHost  string
+	shortNothing  string
+	shortNotAsked string
 
 	// The block page. {office}, {name}, {zone}, {date}, {protocol}, {id}, {schedule}, {until}, {from}
 	Asked       string // above the name
@@ -61,7 +58,7 @@ type texts struct {
 	HomeTitle, HomeWhat, HomeWho, HomeNobody, HomeSeat, HomeUnlimited string // {office}, {seat}
 	HomeNew, HomeOpen, HomeNone, HomeCount                            string
 	NotFoundTitle, NotFound, CrossTitle, Cross, SlowTitle, Slow       string
-	Back                                                              string
+	FailedTitle, Failed, Back                                         string
 
 	FormTitle, FormWhat, FormOffice, FormDate, FormName, FormNameHint        string
 	FormReason, FormReasonHint, FormMore, FormMoreHint, FormUntil            string
@@ -69,12 +66,12 @@ type texts struct {
 	errName, errNameMissing, errReason, errReasonLong, errMore, errUntil     string // {text}
 	errSuffix, errPast, errTooMany, errFull, errOther, errTooLong, errAsForm string
 
-	StatusTitle, StatusAsked, StatusReason, StatusMore, StatusWay, StatusPrint     string
-	StatusPeriod, StatusFresh, StatusPaper, StatusUntil, StatusFrom, StatusGranted string
-	StatusProtocol, StatusBy, StatusNotes, StatusWider, StatusExactly              string
-	StatusTree, StatusBelow, StatusLeft                                            string
-	states                                                                         map[policy.RequestState]string
-	steps                                                                          map[policy.RequestState]string
+	StatusTitle, StatusAsked, StatusReason, StatusWay, StatusPrint  string
+	StatusPeriod, StatusFresh, StatusPaper, StatusUntil, StatusFrom string
+	StatusProtocol, StatusBy, StatusExactly                         string
+	StatusTree, StatusBelow, StatusLeft                             string
+	states                                                          map[policy.RequestState]string
+	steps                                                           map[policy.RequestState]string
 
 	SignTitle, SignWhat, SignWho, SignButton, SignWrong, SignPrint, SignOver, SignOverTitle, SignEffect string
 }
@@ -113,22 +110,8 @@ func fill(text string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// date writes a day or a minute as the language does.
-func (t *texts) date(m policy.Moment) string {
-	if m == "" || new(policy.Moment).UnmarshalText([]byte(m)) != nil {
-		return string(m)
-	}
-	month, _ := strconv.Atoi(string(m[5:7]))
-	d := strings.TrimPrefix(string(m[8:10]), "0")
-	if d == "1" && t.tag == "it" {
-		d = "1º"
-	}
-	day := fill(t.day, "d", d, "month", t.months[month-1], "y", string(m[:4]))
-	if len(m) == len("2006-01-02") {
-		return day
-	}
-	return fill(t.minute, "date", day, "time", string(m[11:]))
-}
+// date writes a day or a minute as the language does, and as the letters do.
+func (t *texts) date(m policy.Moment) string { return letter.Date(t.tag, m) }
 
 // timetable writes a schedule with the weekdays of the language.
 func (t *texts) timetable(s policy.Schedule) string {

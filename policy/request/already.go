@@ -23,7 +23,7 @@ func Already(rules *policy.Snapshot, r policy.Records, now time.Time, office str
 	}
 	name := []byte(a.Rule.Name)
 	v := rules.Decide(&c, name, t, now)
-	if v.Reason != policy.Granted || !Within(a.Rule, v.Rule(name)) {
+	if v.Reason != policy.Granted || !a.Rule.Within(v.Rule(name)) {
 		return "", nil
 	}
 	g, err := r.Grant(v.Grant)

@@ -76,21 +76,6 @@ func cutFold(text, words string) (rest string, ok bool) {
 	return strings.TrimRight(text[:i], " ,\t"), true
 }
 
-// Within says whether every name that inner covers is covered by outer.
-func Within(inner, outer policy.Rule) bool {
-	if !inner.Name.Under(outer.Name) {
-		return false
-	}
-	switch outer.Kind {
-	case policy.Tree:
-		return true
-	case policy.Below:
-		return inner.Name != outer.Name || inner.Kind == policy.Below
-	default:
-		return inner == outer
-	}
-}
-
 // Understand reads what a request asks for. What cannot be read any more, such as a service that is gone, is an error.
 func Understand(rules *policy.Snapshot, q *policy.Request) ([]Asked, error) {
 	return understand(rules, append(slices.Clone(q.Addresses), q.Services...), q.Channel)
@@ -119,7 +104,7 @@ func understand(rules *policy.Snapshot, names []string, channel policy.Channel) 
 func (a *Asked) covered(all []Asked) bool {
 	for _, r := range a.Rules() {
 		if !slices.ContainsFunc(all, func(o Asked) bool {
-			return o.Channel == a.Channel && slices.ContainsFunc(o.Rules(), func(outer policy.Rule) bool { return Within(r, outer) })
+			return o.Channel == a.Channel && slices.ContainsFunc(o.Rules(), func(outer policy.Rule) bool { return r.Within(outer) })
 		}) {
 			return false
 		}

@@ -66,7 +66,7 @@ func TestWithinIsWhatTheRulesCover(t *testing.T) {
 			for _, n := range names {
 				want = want && (!inner.Covers(n) || outer.Covers(n))
 			}
-			if got := request.Within(inner, outer); got != want {
+			if got := inner.Within(outer); got != want {
 				t.Errorf("Within(%s, %s) = %v", inner, outer, got)
 			}
 		}

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +47,9 @@ func (c Approve) Apply(e *policy.Edit) (policy.Made, error) {
 	}
 	terms := grantsOf(&q, open)
 	terms.Types, terms.Schedule = c.Types, c.Schedule
+	if err := c.times(e, &q, &terms); err != nil {
+		return policy.Made{}, err
+	}
 	wanted, _, err := e.Wanted(&terms)
 	if err != nil {
 		return policy.Made{}, err
@@ -87,12 +91,6 @@ func (c *Approve) weigh(e *policy.Edit, q *policy.Request) ([]Asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.From != "" {
-		q.From = c.From
-	}
-	if c.Until != "" {
-		q.Until = c.Until
-	}
 	if len(c.Names) == 0 {
 		return asked, c.unneeded()
 	}
@@ -128,6 +126,26 @@ func (c *Approve) weigh(e *policy.Edit, q *policy.Request) ([]Asked, error) {
 		q.Left = append(q.Left, policy.Left{What: what, Why: why})
 	}
 	return open, nil
+}
+
+// times puts the times of the decision in the place of those asked for, which stay in the request; longer than was asked for
+// is wider.
+func (c *Approve) times(e *policy.Edit, q *policy.Request, terms *policy.AddGrants) error {
+	terms.From, terms.Until = cmp.Or(c.From, q.From), cmp.Or(c.Until, q.Until)
+	zone := e.Town().Zone
+	var beyond []string
+	if q.From != "" && terms.From.Start(zone).Before(q.From.Start(zone)) {
+		beyond = append(beyond, fmt.Sprintf("from %s: asked for from %s", terms.From, q.From))
+	}
+	if q.Until != "" && terms.Until.End(zone).After(q.Until.End(zone)) {
+		beyond = append(beyond, fmt.Sprintf("until %s: asked for until %s", terms.Until, q.Until))
+	}
+	if len(beyond) > 0 && !c.Wider {
+		return policy.Refusef(policy.Invalid, "leave it out; or repeat with --wider if the office needs it",
+			"that is longer than %s asks for: %s (Art. 7)", q.ID, strings.Join(beyond, "; "))
+	}
+	q.Wider = append(q.Wider, beyond...)
+	return nil
 }
 
 func (c *Approve) unneeded() error {

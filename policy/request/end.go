@@ -40,7 +40,7 @@ func (c Withdraw) Apply(e *policy.Edit) (policy.Made, error) {
 	}
 	if len(out.Ended) > 0 {
 		content := e.ContentOf(out.Request, out.Ended)
-		content.Decision = why
+		content.Decision, content.Left, content.Ends = why, nil, e.Today()
 		if out.Letter, err = e.WriteLetter(policy.Letter{Kind: policy.RevocationNotice, Office: q.Office, Content: content}, out.Request); err != nil {
 			return policy.Made{}, err
 		}

@@ -127,6 +127,9 @@ func TestARequestGoesItsWay(t *testing.T) {
 	if w.allows("cultura", "www.beniculturali.it") || len(over.Ended) != 2 || over.Request.State != policy.Withdrawn || over.Letter.Kind != policy.RevocationNotice {
 		t.Errorf("withdrawn: %+v", over)
 	}
+	if c := over.Letter.Content; c.Ends != "2026-03-02" || c.Left != nil || c.Decision != "lettera 99/2026" {
+		t.Errorf("the notice says %+v", c)
+	}
 	w.refused(request.Withdraw{Request: q.ID, Reason: "x"}, "is withdrawn: it cannot be withdrawn")
 }
 
@@ -356,4 +359,64 @@ func TestOpenRequestsEndWithTheirOffice(t *testing.T) {
 		t.Errorf("%+v", gone.Requests)
 	}
 	w.refused(request.Approve{Request: waits.ID}, "is withdrawn")
+}
+
+func TestAnOfficeThatTakesOverAnIDHasNothingOfTheOneBefore(t *testing.T) {
+	w := newTown(t)
+	old := w.move(asked("www.inps.it")).Request
+	notice := w.move(request.Approve{Request: old.ID}).Letter
+	w.do(policy.RemoveOffice{ID: "cultura", All: true})
+	w.do(policy.AddOffice{ID: "cultura", Name: "Ufficio Nuovo", Mailbox: "nuovo@comune.example.it"})
+	w.do(policy.AddSeat{ID: "dirigente-cultura", Office: "cultura", Holder: "N. Nuovi", From: "2025-09-01"})
+
+	w.refused(request.Submit{Office: "cultura", Renews: old.ID, Reason: "serve ancora", Paper: request.Paper{Protocol: "90/2026"}},
+		"of the office that was cultura before")
+	w.refused(policy.AddGrants{Subject: policy.Subject{Office: "cultura"}, Names: []string{"www.inail.it"}, Protocol: "88/2026"},
+		"of the office that was cultura before")
+	issued := w.do(letter.Register{Letter: notice.ID, Protocol: "7/2026", Style: letter.Style{Mail: true}}).(letter.Moved).Letter
+	if len(issued.Issue.To) != 0 {
+		t.Errorf("the notice of the office that is gone goes to %v", issued.Issue.To)
+	}
+	w.refused(letter.Resend{Letter: notice.ID, Style: letter.Style{Mail: true}}, "the office that letter l-1 is to is gone", "print it instead")
+
+	own := asked("www.inps.it")
+	own.Protocol = "91/2026"
+	q := w.move(own).Request
+	if done := w.move(request.Approve{Request: q.ID, Notice: request.Notice{Out: "8/2026", Style: letter.Style{Mail: true}}}); len(done.Letter.Issue.To) != 1 {
+		t.Errorf("the new office's own notice: %+v", done.Letter.Issue)
+	}
+}
+
+func TestALetterNamesWhatLooksLikeAnother(t *testing.T) {
+	w := newTown(t)
+	names := []string{"www.inps.it", "\u0430pple.com", "https://m\u00fcnchen.de/rathaus", "k\u00f6ln.de mit Unterdom\u00e4nen"}
+	q := w.move(asked(names...)).Request
+	if !slices.Equal(q.Addresses, names) {
+		t.Errorf("asked for %q", q.Addresses)
+	}
+	want := []string{"www.inps.it", "\u0430pple.com (xn--pple-43d.com)", "https://m\u00fcnchen.de/rathaus (xn--mnchen-3ya.de)", "k\u00f6ln.de mit Unterdom\u00e4nen (xn--kln-sna.de)"}
+	if got := w.move(request.Approve{Request: q.ID}).Letter.Content.Asked; !slices.Equal(got, want) {
+		t.Errorf("the letter says %q; want %q", got, want)
+	}
+}
+
+func TestNoLongerIsGrantedThanWasAskedForUnlessItIsMeant(t *testing.T) {
+	w := newTown(t)
+	c := asked("www.inps.it")
+	c.From, c.Until = "2026-04-01", "2026-06-30"
+	id := w.move(c).Request.ID
+	w.refused(request.Approve{Request: id, Until: "2026-07-01"}, "longer than "+id.String(), "until 2026-07-01: asked for until 2026-06-30", "--wider")
+	w.refused(request.Approve{Request: id, From: "2026-03-02", Until: "2026-06-30T23:59"}, "from 2026-03-02: asked for from 2026-04-01")
+	done := w.move(request.Approve{Request: id, Until: "2026-07-31", Wider: true})
+	if q, g := done.Request, done.Grants[0]; q.Until != "2026-06-30" || g.Until != "2026-07-31" || g.From != "2026-04-01" ||
+		!slices.Equal(q.Wider, []string{"until 2026-07-31: asked for until 2026-06-30"}) {
+		t.Errorf("%+v, %+v", q, g)
+	}
+
+	c.Protocol = "89/2026"
+	id = w.move(c).Request.ID
+	done = w.move(request.Approve{Request: id, From: "2026-05-01", Until: "2026-05-31"})
+	if q, g := done.Request, done.Grants[0]; q.From != "2026-04-01" || q.Until != "2026-06-30" || g.From != "2026-05-01" || g.Until != "2026-05-31" || q.Wider != nil {
+		t.Errorf("shorter: %+v, %+v", q, g)
+	}
 }

@@ -90,6 +90,8 @@ func (c *Submit) read(e *policy.Edit, out *Moved) (*policy.Request, []Asked, err
 			return nil, nil, err
 		case old.Office != c.Office:
 			return nil, nil, policy.Refusef(policy.Invalid, "an office renews its own requests", "%s is a request of %s", old.ID, orIT(old.Office))
+		case !owns(e, &old):
+			return nil, nil, policy.Refusef(policy.Invalid, "write a new request", "%s is a request of the office that was %s before", old.ID, old.Office)
 		}
 		if len(names) == 0 {
 			names, q.Channel = append(slices.Clone(old.Addresses), old.Services...), old.Channel
@@ -109,6 +111,11 @@ func (c *Submit) read(e *policy.Edit, out *Moved) (*policy.Request, []Asked, err
 	}
 	asked, err := readNames(e, q, names, out)
 	return q, asked, err
+}
+
+func owns(e *policy.Edit, q *policy.Request) bool {
+	o, ok := e.Office(q.Office)
+	return ok && o.Owns(q)
 }
 
 // readNames sorts what is asked for into addresses and services, and refuses what could not be granted.

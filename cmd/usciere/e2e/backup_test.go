@@ -170,8 +170,8 @@ func newerFormat(t *testing.T, database []byte) []byte {
 	t.Helper()
 	out := append([]byte(nil), database...)
 	found := 0
-	for _, at := range regexp.MustCompile(`\{"id":"[A-Z0-9]+","format":1,"created":"[^"]+"\}`).FindAllIndex(database, -1) {
-		text := regexp.MustCompile(`"format":1`).ReplaceAll(database[at[0]:at[1]], []byte(`"format":9`))
+	for _, at := range regexp.MustCompile(`\{"id":"[A-Z0-9]+","format":[0-9]+,"created":"[^"]+"\}`).FindAllIndex(database, -1) {
+		text := regexp.MustCompile(`"format":[0-9]+`).ReplaceAll(database[at[0]:at[1]], []byte(`"format":9`))
 		copy(out[at[0]:], text)
 		sum := crc32.Checksum(append([]byte("meta\x00store\x00"), text...), crc32.MakeTable(crc32.Castagnoli))
 		binary.BigEndian.PutUint32(out[at[0]-4:], sum)

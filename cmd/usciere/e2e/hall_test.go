@@ -3,19 +3,10 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net"
 	"net/http"
-	"net/mail"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -25,7 +16,7 @@ import (
 type hall struct {
 	*machine
 	*daemon
-	mails mailbox
+	mail *mailServer
 }
 
 const (
@@ -40,7 +31,7 @@ town: {name: Comune di Esempio, site: [10.20.0.0/16]}
 listen: ["10.20.0.53:53"]
 upstream: {servers: ["192.0.2.53:53"]}
 sinkhole: {addresses: [10.20.0.53], contact: "interno 100, ced@comune.example.it"}
-mail: {server: "127.0.0.1:2525", from: ced@comune.example.it, tls: none}
+mail: {server: "localhost:MAILPORT", from: ced@comune.example.it, ca: MAILCA}
 letters: {heading: [Servizio Sistemi informativi, "Via del Municipio 1, 54100 Esempio"]}
 `
 
@@ -53,10 +44,10 @@ func openHall(t *testing.T, settings string, prepare ...func(config, state strin
 	}
 	h.site()
 	h.upstream()
-	go h.mails.serve(h.listen("127.0.0.1:2525"))
+	h.mail = serveMailBy(t, false, h.machine.command)
 	dir := t.TempDir()
 	h.daemon = &daemon{state: filepath.Join(dir, "state"), socket: filepath.Join(dir, "state", "admin.sock")}
-	config := write(t, filepath.Join(dir, "usciere.yaml"), hallSettings+settings)
+	config := write(t, filepath.Join(dir, "usciere.yaml"), strings.NewReplacer("MAILPORT", portOf(h.mail.addr), "MAILCA", h.mail.ca).Replace(hallSettings)+settings)
 	for _, p := range prepare {
 		p(config, h.state)
 	}
@@ -100,117 +91,5 @@ func (h *hall) upstream() {
 	for _, s := range []*dns.Server{{PacketConn: h.listenPacket("192.0.2.53:53"), Handler: answer}, {Listener: h.listen("192.0.2.53:53"), Handler: answer}} {
 		go func() { _ = s.ActivateAndServe() }()
 		h.machine.t.Cleanup(func() { _ = s.Shutdown() })
-	}
-}
-
-// mailbox is a mail server that keeps what it is given.
-type mailbox struct {
-	mu   sync.Mutex
-	got  []letterMail
-	open sync.WaitGroup
-}
-
-type letterMail struct {
-	to   []string
-	text string // of the plain part
-	page string // of the HTML, wherever it is
-}
-
-func (b *mailbox) all() []letterMail {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]letterMail(nil), b.got...)
-}
-
-// serve speaks as much of SMTP as a sender needs (RFC 5321).
-func (b *mailbox) serve(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		b.open.Go(func() {
-			defer c.Close()
-			b.session(c)
-		})
-	}
-}
-
-func (b *mailbox) session(c net.Conn) {
-	in := bufio.NewReader(c)
-	var to []string
-	say := func(line string) { fmt.Fprint(c, line+"\r\n") }
-	say("220 posta.comune.example.it ESMTP")
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return
-		}
-		verb := strings.ToUpper(strings.TrimSpace(line))
-		switch {
-		case strings.HasPrefix(verb, "EHLO"):
-			say("250-posta.comune.example.it")
-			say("250 8BITMIME")
-		case strings.HasPrefix(verb, "RCPT TO:"):
-			to = append(to, regexp.MustCompile(`<(.*)>`).FindStringSubmatch(line)[1])
-			say("250 ok")
-		case verb == "DATA":
-			say("354 go on")
-			var data strings.Builder
-			for {
-				line, err := in.ReadString('\n')
-				if err != nil {
-					return
-				}
-				if line == ".\r\n" {
-					break
-				}
-				data.WriteString(strings.TrimPrefix(line, "."))
-			}
-			m := letterMail{to: to}
-			m.read(data.String())
-			b.mu.Lock()
-			b.got = append(b.got, m)
-			b.mu.Unlock()
-			to = nil
-			say("250 taken")
-		case verb == "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("250 ok")
-		}
-	}
-}
-
-// read takes a message apart.
-func (m *letterMail) read(text string) {
-	msg, err := mail.ReadMessage(strings.NewReader(text))
-	if err != nil {
-		return
-	}
-	m.part(msg.Header.Get("Content-Type"), msg.Header.Get("Content-Transfer-Encoding"), msg.Body)
-}
-
-func (m *letterMail) part(kind, encoding string, body io.Reader) {
-	media, params, _ := mime.ParseMediaType(kind)
-	if strings.EqualFold(encoding, "quoted-printable") {
-		body = quotedprintable.NewReader(body)
-	}
-	if strings.HasPrefix(media, "multipart/") {
-		for parts := multipart.NewReader(body, params["boundary"]); ; {
-			p, err := parts.NextRawPart()
-			if err != nil {
-				return
-			}
-			m.part(p.Header.Get("Content-Type"), p.Header.Get("Content-Transfer-Encoding"), p)
-		}
-	}
-	text, _ := io.ReadAll(body)
-	switch media {
-	case "text/plain":
-		m.text += string(text)
-	case "text/html":
-		m.page += string(text)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math/big"
-	"net"
 	"net/mail"
 	"net/netip"
 	"os"
@@ -26,8 +25,7 @@ import (
 )
 
 // mailServer is Exim (exim4-daemon-light) on loopback, which keeps all mail in one maildir, and lets in who does not log in,
-// or does as "usciere" with "segreta". It refuses the mailbox
-// "nessuno" for good, and everything for now while it is busy.
+// or does as "usciere" with "segreta". It refuses the mailbox "nessuno" for good, and everything for now while it is busy.
 type mailServer struct {
 	*process
 	folder  string
@@ -85,6 +83,12 @@ plain:
 // serveMail starts a mail server; one that is plain does not offer STARTTLS.
 func serveMail(t testing.TB, plain bool) *mailServer {
 	t.Helper()
+	return serveMailBy(t, plain, func(args ...string) *exec.Cmd { return exec.Command(args[0], args[1:]...) })
+}
+
+// serveMailBy starts a mail server with a command that may be one on another machine.
+func serveMailBy(t testing.TB, plain bool, command func(args ...string) *exec.Cmd) *mailServer {
+	t.Helper()
 	asRoot(t)                                        // who alone may start Exim; it becomes its own user
 	folder, err := os.MkdirTemp("", "usciere-exim-") // not in a folder that only this user may enter
 	if err != nil {
@@ -108,19 +112,13 @@ func serveMail(t testing.TB, plain bool) *mailServer {
 	if err := os.Chown(config, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	m.process = start(t, exec.Command(tool(t, "exim4"), "-C", config, "-bdf"))
+	m.process = start(t, command(tool(t, "exim4"), "-C", config, "-bdf"))
 	eventually(t, "the mail server listens", func() bool {
 		if m.ended() {
 			t.Fatalf("exim4 ended: %v\n%s\n%s", m.err, m.log.String(), m.mainLog())
 		}
-		for _, a := range []netip.AddrPort{m.addr, m.tlsAddr} {
-			c, err := net.DialTimeout("tcp", a.String(), time.Second)
-			if err != nil {
-				return false
-			}
-			c.Close()
-		}
-		return true
+		_, err := os.Stat(filepath.Join(m.folder, "exim.pid")) // written when it listens
+		return err == nil
 	})
 	t.Cleanup(func() {
 		if t.Failed() {

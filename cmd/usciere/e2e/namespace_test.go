@@ -115,12 +115,3 @@ func (m *machine) listenPacket(addr string) (c net.PacketConn) {
 	m.t.Cleanup(func() { c.Close() })
 	return c
 }
-
-// dial connects to a TCP address from the machine.
-func (m *machine) dial(addr string) (c net.Conn, err error) {
-	err = m.inside(func() (err error) {
-		c, err = net.Dial("tcp4", addr)
-		return err
-	})
-	return c, err
-}

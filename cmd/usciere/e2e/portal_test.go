@@ -69,14 +69,15 @@ func TestABlockedPageIsAskedForAndReached(t *testing.T) {
 	b.look("not-found")
 
 	// The letter comes by mail; its link signs at the manager's workstation alone.
-	eventually(t, "the letter is at the mail server", func() bool { return len(h.mails.all()) > 0 })
-	m := h.mails.all()[0]
-	if len(m.to) != 1 || m.to[0] != "cultura@comune.example.it" {
+	eventually(t, "the letter is at the mail server", func() bool { return len(h.mail.mails()) > 0 })
+	m := h.mail.mails()[0]
+	if m.to != "cultura@comune.example.it" {
 		t.Errorf("sent to %q", m.to)
 	}
-	link := regexp.MustCompile(`http://usciere\.internal/sign/\w+`).FindString(m.text)
+	plain, _ := parts(t, m)
+	link := regexp.MustCompile(`http://usciere\.internal/sign/\w+`).FindString(plain)
 	if link == "" {
-		t.Fatalf("the mail has no link:\n%s", m.text)
+		t.Fatalf("the mail has no link:\n%s", plain)
 	}
 	text, _ = b.open(link)
 	says(t, text, "Da questa postazione la richiesta non si può firmare", "protocollo")
