@@ -148,7 +148,7 @@ func (s *Server) closeEncrypted() {
 		l.Close()
 	}
 	if s.web != nil {
-		s.web.Close()
+		_ = s.web.Close() // of listeners closed before
 	}
 	for _, q := range s.quic {
 		q.close()

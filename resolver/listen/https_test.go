@@ -219,7 +219,7 @@ func TestThereIsNoWayToHTTP2WithoutTLS(t *testing.T) {
 
 func TestManyStreamsOfOneClientAreHeldToItsShare(t *testing.T) {
 	release := make(chan struct{})
-	s, trust := startEncrypted(t, Config{MaxPendingPerConn: 10, MaxPendingPerClient: 5}, handlerFunc(func(r *Request) {
+	s, trust := startEncrypted(t, Config{MaxPendingPerConn: 10, MaxPendingPerClient: 5, MaxTCPPerClient: 1000}, handlerFunc(func(r *Request) {
 		d, ok := r.Detach()
 		if !ok {
 			r.Reply(r.Packet)

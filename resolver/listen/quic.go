@@ -193,7 +193,7 @@ func (q *quicSocket) accept(h Handler) {
 
 func (q *quicSocket) close() {
 	if q.served {
-		q.transport.Close()
+		_ = q.transport.Close() // it leaves the socket open
 	}
 	q.conn.Close()
 }
@@ -202,7 +202,7 @@ func (q *quicSocket) close() {
 func (q *quicSocket) serve(conn *quic.Conn, h Handler) {
 	c, ok := conn.Context().Value(quicKey{}).(*quicConn)
 	if !ok {
-		conn.CloseWithError(doqInternalError, "")
+		hangUp(conn, doqInternalError, "")
 		return
 	}
 	q.server.mu.Lock()
@@ -248,15 +248,20 @@ func (q *quicSocket) serve(conn *quic.Conn, h Handler) {
 		case <-time.After(quicLinger):
 		}
 	}
-	conn.CloseWithError(doqNoError, "")
+	hangUp(conn, doqNoError, "")
+}
+
+// hangUp ends a connection; one that has ended already is none the worse.
+func hangUp(conn *quic.Conn, code quic.ApplicationErrorCode, why string) {
+	_ = conn.CloseWithError(code, why)
 }
 
 var errNotOneQuery = errors.New("a stream has one query, its length before it, and then ends")
 
 // serveStream answers the one query of a stream (RFC 9250 §4.2).
 func (q *quicSocket) serveStream(conn *quic.Conn, stream *quic.Stream, h Handler, idle time.Duration) {
-	stream.SetReadDeadline(time.Now().Add(min(idle, handshakeTime)))
-	stop := context.AfterFunc(q.server.reading, func() { stream.SetReadDeadline(past) })
+	_ = stream.SetReadDeadline(time.Now().Add(min(idle, handshakeTime)))
+	stop := context.AfterFunc(q.server.reading, func() { _ = stream.SetReadDeadline(past) })
 	defer stop()
 	msg, err := readQuery(stream)
 	var reset *quic.StreamError
@@ -269,13 +274,13 @@ func (q *quicSocket) serveStream(conn *quic.Conn, stream *quic.Stream, h Handler
 		stream.CancelWrite(doqRequestCancelled)
 		return
 	case err != nil:
-		conn.CloseWithError(doqProtocolError, errNotOneQuery.Error())
+		hangUp(conn, doqProtocolError, errNotOneQuery.Error())
 		return
 	case msg[0] != 0 || msg[1] != 0:
-		conn.CloseWithError(doqProtocolError, "the message ID must be 0") // RFC 9250 §4.2.1
+		hangUp(conn, doqProtocolError, "the message ID must be 0") // RFC 9250 §4.2.1
 		return
 	case wire.WishesOf(msg).Keepalive:
-		conn.CloseWithError(doqProtocolError, "edns-tcp-keepalive is of TCP alone") // RFC 9250 §5.5.2
+		hangUp(conn, doqProtocolError, "edns-tcp-keepalive is of TCP alone") // RFC 9250 §5.5.2
 		return
 	}
 	reply := q.server.answer(stream.Context(), h, QUIC, addrOf(conn.RemoteAddr()), addrOf(conn.LocalAddr()), msg)
@@ -283,14 +288,13 @@ func (q *quicSocket) serveStream(conn *quic.Conn, stream *quic.Stream, h Handler
 		stream.CancelWrite(doqInternalError)
 		return
 	}
-	stream.SetWriteDeadline(time.Now().Add(q.server.cfg.WriteTimeout))
+	_ = stream.SetWriteDeadline(time.Now().Add(q.server.cfg.WriteTimeout))
 	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(reply)), uint16(len(reply)))
-	if _, err := stream.Write(append(framed, reply...)); err != nil {
+	if _, err := stream.Write(append(framed, reply...)); err != nil || stream.Close() != nil {
 		stream.CancelWrite(doqRequestCancelled)
 		q.server.streams[QUIC].dropped.Add(1)
 		return
 	}
-	stream.Close()
 	q.server.streams[QUIC].replies.Add(1)
 }
 
