@@ -32,7 +32,7 @@ func WishesOf(pkt []byte) (w Wishes) {
 			}
 			switch binary.BigEndian.Uint16(options) {
 			case optionKeepalive:
-				w.Keepalive = true
+				w.Keepalive = w.Keepalive || end == 4 // a client gives no time (RFC 7828 §3.2.1)
 			case optionPadding:
 				w.Padding = true
 			}
