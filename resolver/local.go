@@ -14,6 +14,9 @@ import (
 // answerLocal answers from a zone of ours. An alias that leaves the zone is followed, in our other zones and then upstream,
 // without another verdict: the zone's author put it there.
 func (r *Resolver) answerLocal(q *query, rules *policy.Snapshot, way Route, s *setup) {
+	if way.Special && r.designate(q, s) {
+		return
+	}
 	town := rules.Town()
 	lookup := func(z *zone.Zone, name []byte) zone.Result {
 		return z.LookupUntil(name, q.Type, func(target []byte) bool {

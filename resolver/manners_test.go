@@ -73,6 +73,15 @@ func TestWhatIsNotKnownOfEDNSIsIgnored(t *testing.T) { // RFC 6891 §6.1.2, §6.
 		for _, data := range []string{"", "x", strings.Repeat("y", 300)} {
 			q := q
 			q.options = ednsOption(code, data)
+			if code == 11 && data == "" { // known, over TCP (RFC 7828 §3.2.1)
+				if got := h.send(t, "tcp", manager, q.pack()); got != "NOERROR, rd, answer SOA, opt v0 option 11" {
+					t.Errorf("keepalive over tcp: %s", got)
+				}
+				if got := h.send(t, "udp", manager, q.pack()); got != "NOERROR, rd, answer SOA, opt v0" {
+					t.Errorf("keepalive over udp: %s", got)
+				}
+				continue
+			}
 			h.both(t, manager, q, "NOERROR, rd, answer SOA, opt v0")
 		}
 	}

@@ -40,6 +40,7 @@ type Setup struct {
 	Portal    policy.Name // under which the page itself is reached; empty: there is none
 	Security  Security
 	Identity  Identity
+	Encrypted Encrypted
 	ClientTTL uint32 // seconds: the longest TTL a client is told
 }
 

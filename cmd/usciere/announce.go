@@ -16,6 +16,9 @@ func (d *daemon) announce(out io.Writer, s settings.Settings) {
 		addrs = append(addrs, a.String())
 	}
 	fmt.Fprintf(out, "  dns       %s udp+tcp\n", strings.Join(addrs, " "))
+	if encrypted := d.encrypted(); len(encrypted) > 0 {
+		fmt.Fprintf(out, "  tls       %s\n", strings.Join(encrypted, ", "))
+	}
 	if page := d.pages.addresses(); len(page) > 0 {
 		fmt.Fprintf(out, "  page      %s\n", strings.Join(page, " "))
 	}

@@ -41,12 +41,17 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	if err != nil {
 		return resolver.Setup{}, nil, err
 	}
+	encrypted, err := d.encryptedOf(s.TLS)
+	if err != nil {
+		return resolver.Setup{}, nil, err
+	}
 	out := resolver.Setup{
 		Portal:    own,
 		Zones:     zones,
 		Sinkhole:  resolver.Sinkhole{Mode: policy.Mode(s.Sinkhole.Mode), Addresses: s.Sinkhole.Addresses, Contact: s.Sinkhole.Contact},
 		Security:  securityOf(s.Security, d.lists),
 		Identity:  identityOf(s.Identity),
+		Encrypted: encrypted,
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
 	}
 	outside := groupConfig("upstream", servers, s.Upstream.Strategy, s.Upstream)

@@ -20,7 +20,7 @@ func checkCommand() *cobra.Command {
 	var o serveOptions
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check settings, zones, security lists and, if no daemon uses it, the store",
+		Short: "Check settings, zones, security lists, the certificate and, if no daemon uses it, the store",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := o.settings()
@@ -39,6 +39,11 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(out, "security  %s  ok\n", lists)
+			encrypted, err := checkTLS(s.TLS)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "tls       %s\n", encrypted)
 			if _, err := mailServerOf(s); err != nil {
 				return err
 			}

@@ -43,6 +43,9 @@ func (d *daemon) reload() {
 	d.resolver.Use(setup)
 	d.pages.use(next, setup.Portal)
 	d.lists.Use(sources)
+	if d.certificate != nil {
+		d.certificate.Refresh()
+	}
 	d.inForce.Store(&inForce{next, fresh})
 	d.desk.post.Use(mailServer)
 	time.AfterFunc(old.settings.Upstream.Timeout+time.Second, old.groups.close) // nothing asks them any more by then

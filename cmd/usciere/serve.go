@@ -127,18 +127,19 @@ type daemon struct {
 	opened  settings.Settings // what cannot change in a running daemon is as it says
 	inForce atomic.Pointer[inForce]
 
-	dns      *listen.Server
-	store    *store.Store
-	rules    *policy.Live
-	demo     *demoUpstream // nil outside a demo, or with upstreams of its own
-	lists    *blocklist.Lists
-	resolver *resolver.Resolver
-	cache    *answercache.Cache
-	socket   *net.UnixListener
-	admin    *admin.Server
-	pages    *portalPages
-	desk     *desk
-	stop     context.CancelFunc // ends questions under way
+	dns         *listen.Server
+	certificate *listen.Certificate // of what is served encrypted; nil: nothing is
+	store       *store.Store
+	rules       *policy.Live
+	demo        *demoUpstream // nil outside a demo, or with upstreams of its own
+	lists       *blocklist.Lists
+	resolver    *resolver.Resolver
+	cache       *answercache.Cache
+	socket      *net.UnixListener
+	admin       *admin.Server
+	pages       *portalPages
+	desk        *desk
+	stop        context.CancelFunc // ends questions under way
 }
 
 // inForce is what a reload replaces.
@@ -164,11 +165,20 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.dns, err = listen.Open(listen.Config{
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	if err := d.openCertificate(ctx, s.TLS); err != nil {
+		return nil, err
+	}
+	config := listen.Config{
 		Addrs: s.Listen, MaxTCP: s.TCP.Connections, MaxTCPPerClient: s.TCP.PerClient, Idle: s.TCP.Idle, Log: d.log,
 		Guest: func(client netip.Addr) bool { return !d.rules.Snapshot().Inside(client) },
-	})
-	if err != nil {
+		TLS:   s.TLS.Listen, HTTPS: s.TLS.HTTPS, QUIC: s.TLS.QUIC,
+	}
+	if d.certificate != nil {
+		config.Certificate = d.certificate.Get
+	}
+	if d.dns, err = listen.Open(config); err != nil {
 		return nil, err
 	}
 	if d.pages, err = bindPages(&s, o.demo, d.dns.Addrs()); err != nil {
@@ -179,8 +189,6 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	d.stop = cancel
 	if err := d.openSecurity(ctx, s.Security); err != nil {
 		return nil, err
 	}

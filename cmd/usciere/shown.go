@@ -31,6 +31,7 @@ func (d *daemon) describe() admin.Daemon {
 	for _, a := range d.dns.Addrs() {
 		out.Listen = append(out.Listen, a.String())
 	}
+	out.Encrypted = d.encrypted()
 	out.Page = d.pages.addresses()
 	out.Problems = d.problems()
 	return out
@@ -55,6 +56,7 @@ func (d *daemon) problems() []string {
 			out = append(out, "security list "+l.Problem)
 		}
 	}
+	out = append(out, d.certificateProblems()...)
 	return append(append(out, d.pages.problems()...), d.stuckLetters()...)
 }
 

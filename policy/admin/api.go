@@ -30,13 +30,14 @@ type You struct {
 
 // Daemon is what a daemon says of itself.
 type Daemon struct {
-	Town     string   `json:"town,omitempty"`
-	Listen   []string `json:"listen,omitempty"`
-	Page     []string `json:"page,omitempty"` // where the page is served: URLs, by address
-	Socket   string   `json:"socket,omitempty"`
-	State    string   `json:"state,omitempty"`    // folder
-	Config   string   `json:"config,omitempty"`   // settings file
-	Problems []string `json:"problems,omitempty"` // what an administrator should look at
+	Town      string   `json:"town,omitempty"`
+	Listen    []string `json:"listen,omitempty"`
+	Encrypted []string `json:"encrypted,omitempty"` // where DNS is served over TLS, HTTPS and QUIC, for people
+	Page      []string `json:"page,omitempty"`      // where the page is served: URLs, by address
+	Socket    string   `json:"socket,omitempty"`
+	State     string   `json:"state,omitempty"`    // folder
+	Config    string   `json:"config,omitempty"`   // settings file
+	Problems  []string `json:"problems,omitempty"` // what an administrator should look at
 }
 
 // Counters are what became of the questions since start; each is counted once.

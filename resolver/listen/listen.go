@@ -1,5 +1,6 @@
-// Package listen receives DNS messages over UDP and TCP and sends the replies: bytes in, bytes out, within limits. It knows no
-// policy, and of DNS no more than the two octets of length before each message on a stream (RFC 1035 §4.2.2).
+// Package listen receives DNS messages over UDP and TCP, and encrypted over TLS, HTTPS and QUIC, and sends the replies: bytes in, bytes
+// out, within limits. It knows no policy, and of DNS no more than the two octets of length before each message on a stream (RFC 1035
+// §4.2.2) and the EDNS options that are between a client and its transport.
 //
 // A [Server] gives each message to its [Handler] as a [Request], on the goroutine that read it. The handler answers there and
 // then, or detaches the request and answers later from anywhere.
@@ -8,6 +9,7 @@ package listen
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,22 +27,28 @@ type Config struct {
 	// Addrs are IP addresses with a port: "127.0.0.1:5300", "[::1]:53", "[fe80::1%eth0]:53". ":53" is every address of the
 	// machine, IPv4 and (where there is IPv6) IPv6. Port 0 picks a free one, the same for UDP and TCP.
 	Addrs []string
+	// TLS, HTTPS and QUIC are addresses of the same form, each for its transport alone (RFC 7858, RFC 8484, RFC 9250); none unless given.
+	TLS, HTTPS, QUIC []string
+	// Certificate gives the certificate of a handshake; wanted with TLS, HTTPS or QUIC.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Readers is the number of UDP sockets per address, each with a goroutine of its own; default GOMAXPROCS.
 	Readers int
-	// MaxTCP and MaxTCPPerClient bound the open TCP connections, in all and of one source address; defaults 2000 and 50.
+	// MaxTCP and MaxTCPPerClient bound the open connections, over TCP, TLS, HTTPS and QUIC together, in all and of one source address;
+	// defaults 2000 and 50.
 	MaxTCP, MaxTCPPerClient int
-	// MaxPendingPerConn bounds the detached requests of one TCP connection, which is not read while it is reached; default 100.
+	// MaxPendingPerConn bounds the detached requests of one TCP connection, which is not read while it is reached, and the streams of
+	// one over HTTPS or QUIC; default 100.
 	MaxPendingPerConn int
-	// Guest says whether an address is a stranger's: its TCP connections have one question, [guestTime], and [maxGuests]
+	// Guest says whether an address is a stranger's: its connections have one question, [guestTime], and [maxGuests]
 	// places in all, so that strangers take none from the others. nil: nobody is.
 	Guest func(netip.Addr) bool
 	// MaxPendingPerClient bounds the detached requests of one source address; beyond it [Request.Detach] fails; default 200.
 	MaxPendingPerClient int
 	// MaxPending bounds the detached requests in all; beyond it [Request.Detach] fails; default 10,000.
 	MaxPending int
-	// Idle closes a TCP connection so long after its last query or reply, a half-sent query or not; default 10 s (RFC 7766 §6.2.3).
+	// Idle closes a connection so long after its last query or reply, a half-sent query or not; default 10 s (RFC 7766 §6.2.3).
 	Idle time.Duration
-	// WriteTimeout closes a TCP connection whose client takes longer to accept one reply; default 5 s.
+	// WriteTimeout closes a connection whose client takes longer to accept one reply; default 5 s.
 	WriteTimeout time.Duration
 	// ReceiveBuffer is the wish for each UDP socket's receive buffer, in bytes; default 4 MiB. The kernel may give less.
 	ReceiveBuffer int
@@ -68,19 +76,24 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Stats are the counts of a server since it was opened, but for TCPConns and Pending, which are of this moment.
+// Stats are the counts of a server since it was opened, but for TCPConns and Pending, which are of this moment. What is named after TCP
+// and is not a message counts for the transports over TLS, HTTPS and QUIC as well.
 type Stats struct {
 	UDPQueries, TCPQueries uint64 // messages given to the handler
 	UDPReplies, TCPReplies uint64 // replies handed to the kernel
-	DroppedWrites          uint64 // replies that could not be sent
-	Shed                   uint64 // requests that could not be detached, too many being pending
-	Panics                 uint64 // handler panics survived
-	TCPRefused             uint64 // connections closed at once, being over a limit
-	TCPConns               int    // open TCP connections
-	Pending                int    // detached requests that have not ended
+
+	TLSQueries, HTTPSQueries, QUICQueries uint64 // the same, of the encrypted transports
+	TLSReplies, HTTPSReplies, QUICReplies uint64
+
+	DroppedWrites uint64 // replies that could not be sent
+	Shed          uint64 // requests that could not be detached, too many being pending
+	Panics        uint64 // handler panics survived
+	TCPRefused    uint64 // connections closed at once, being over a limit
+	TCPConns      int    // open connections of all transports that have such
+	Pending       int    // detached requests that have not ended
 }
 
-// counts are kept per UDP socket and once for TCP, so that readers on different cores do not share a cache line.
+// counts are kept per UDP socket and once for each other transport, so that readers on different cores do not share a cache line.
 type counts struct {
 	queries, replies, dropped atomic.Uint64
 	_                         [128 - 24]byte
@@ -92,6 +105,7 @@ type Server struct {
 	udp   []*udpSocket
 	tcp   []*net.TCPListener
 	addrs []netip.AddrPort
+	encrypted
 
 	stop   chan struct{} // closed when reading ends
 	dead   chan struct{} // closed when every socket is
@@ -101,13 +115,13 @@ type Server struct {
 	detached sync.WaitGroup // detached requests; grows only from workers
 	pending  atomic.Int64   // the same, as a number to be limited
 
-	tcpCounts                counts
+	streams                  [QUIC + 1]counts // by transport, but for UDP
 	shed, panics, tcpRefused atomic.Uint64
 	panicLog, ioLog          throttle
 
 	mu        sync.Mutex
 	serving   bool
-	conns     map[*tcpConn]struct{}
+	conns     map[connection]struct{}
 	perClient map[netip.Addr]int
 	guests    int
 
@@ -125,11 +139,15 @@ func Open(cfg Config) (*Server, error) {
 		cfg:       cfg,
 		stop:      make(chan struct{}),
 		dead:      make(chan struct{}),
-		conns:     make(map[*tcpConn]struct{}),
+		conns:     make(map[connection]struct{}),
 		perClient: make(map[netip.Addr]int),
 	}
 	bound, err := bindAll(cfg)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.bindEncrypted(); err != nil {
+		closeAll(bound)
 		return nil, err
 	}
 	for _, b := range bound {
@@ -162,6 +180,7 @@ func (s *Server) Serve(h Handler) error {
 		for _, l := range s.tcp {
 			s.workers.Go(func() { s.accept(l, h) })
 		}
+		s.serveEncrypted(h)
 	}
 	s.mu.Unlock()
 	<-s.dead
@@ -181,8 +200,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			u.conn.SetReadDeadline(past)
 		}
 		for c := range s.conns {
-			c.conn.SetReadDeadline(past)
+			c.wake()
 		}
+		s.stopEncrypted(ctx)
 	}
 	s.mu.Unlock()
 
@@ -208,10 +228,11 @@ func (s *Server) close() {
 		u.conn.Close()
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.conn.Close()
+		c.cut()
 	}
+	s.mu.Unlock()
+	s.closeEncrypted()
 }
 
 // past is a deadline that wakes whoever reads.
@@ -229,13 +250,17 @@ func (s *Server) stopping() bool {
 // Stats returns the counts as they stand.
 func (s *Server) Stats() Stats {
 	st := Stats{
-		TCPQueries:    s.tcpCounts.queries.Load(),
-		TCPReplies:    s.tcpCounts.replies.Load(),
-		DroppedWrites: s.tcpCounts.dropped.Load(),
-		Shed:          s.shed.Load(),
-		Panics:        s.panics.Load(),
-		TCPRefused:    s.tcpRefused.Load(),
-		Pending:       int(s.pending.Load()),
+		TCPQueries: s.streams[TCP].queries.Load(), TCPReplies: s.streams[TCP].replies.Load(),
+		TLSQueries: s.streams[TLS].queries.Load(), TLSReplies: s.streams[TLS].replies.Load(),
+		HTTPSQueries: s.streams[HTTPS].queries.Load(), HTTPSReplies: s.streams[HTTPS].replies.Load(),
+		QUICQueries: s.streams[QUIC].queries.Load(), QUICReplies: s.streams[QUIC].replies.Load(),
+		Shed:       s.shed.Load(),
+		Panics:     s.panics.Load(),
+		TCPRefused: s.tcpRefused.Load(),
+		Pending:    int(s.pending.Load()),
+	}
+	for i := range s.streams {
+		st.DroppedWrites += s.streams[i].dropped.Load()
 	}
 	for _, u := range s.udp {
 		st.UDPQueries += u.counts.queries.Load()

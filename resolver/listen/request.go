@@ -12,17 +12,15 @@ type Transport uint8
 
 // The transports.
 const (
-	UDP Transport = iota
-	TCP
+	UDP   Transport = iota
+	TCP             // RFC 7766
+	TLS             // RFC 7858
+	HTTPS           // RFC 8484
+	QUIC            // RFC 9250
 )
 
-// String is "udp" or "tcp".
-func (t Transport) String() string {
-	if t == TCP {
-		return "tcp"
-	}
-	return "udp"
-}
+// String is "udp", "tcp", "tls", "https" or "quic".
+func (t Transport) String() string { return [...]string{"udp", "tcp", "tls", "https", "quic"}[t] }
 
 // Handler answers messages. Serve must not block: it holds up the reader that every client of a socket depends on. A request that
 // it neither replies to nor detaches is dropped in silence.
@@ -48,7 +46,7 @@ type Request struct {
 	// At is when the message was taken from the kernel, by the clock of the configuration.
 	At time.Time
 	// Lane is a small number, the same for all messages of one UDP socket: what is counted by lane is not fought over by cores. All
-	// of TCP is lane 0.
+	// that is not UDP is lane 0.
 	Lane int
 
 	udp     *udpSocket
@@ -57,6 +55,7 @@ type Request struct {
 	peer    netip.AddrPort // of a detached request over UDP: the client as the socket knows it, zone included
 	control []byte         // the control message that gives a UDP reply its source address; none when the socket has only one
 	tcp     *tcpConn
+	awaited *awaited // of a stream of its own, over HTTPS or QUIC
 
 	scratch  *buffer
 	detached *Request    // what Detach returned
@@ -90,6 +89,8 @@ func (r *Request) Reply(msg []byte) {
 	switch {
 	case r.batch != nil:
 		r.udp.queue(r, msg)
+	case r.awaited != nil:
+		r.awaited.take(r, msg)
 	case r.parent:
 		r.tcp.reply(r, msg)
 	case !r.end():
@@ -124,12 +125,12 @@ func (r *Request) Detach() (*Request, bool) {
 	copy(octets[n:], r.control)
 	r.detached = &Request{
 		Packet: octets[:n:n], Client: r.Client, Local: r.Local, Transport: r.Transport, At: r.At, Lane: r.Lane,
-		udp: r.udp, control: octets[n:], tcp: r.tcp,
+		udp: r.udp, control: octets[n:], tcp: r.tcp, awaited: r.awaited,
 	}
 	if r.batch != nil {
 		r.detached.peer = r.batch.zonedPeer(r.place)
 		r.udp.detached = true
-	} else {
+	} else if r.tcp != nil {
 		r.tcp.startWriter()
 	}
 	return r.detached, true
@@ -150,6 +151,9 @@ func (r *Request) end() bool { return r.ended.CompareAndSwap(false, true) }
 func (r *Request) leave() {
 	if r.tcp != nil {
 		r.tcp.releaseSlot()
+	}
+	if r.awaited != nil {
+		r.awaited.give(nil)
 	}
 	r.settle()
 }
@@ -190,8 +194,11 @@ func (s *Server) release(client netip.Addr) {
 }
 
 func (r *Request) server() *Server {
-	if r.tcp != nil {
+	switch {
+	case r.tcp != nil:
 		return r.tcp.server
+	case r.awaited != nil:
+		return r.awaited.server
 	}
 	return r.udp.server
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"usciere/resolver/wire"
 )
 
 const (
@@ -30,11 +32,19 @@ const (
 	guestTime = time.Second
 )
 
-// tcpConn is one client connection. One goroutine reads it and serves; a second, started when first needed, writes the replies to
+// connection is one that is served, over whatever transport.
+type connection interface {
+	wake() // the server is stopping: read no more
+	cut()  // at once, whatever is under way; does not block
+}
+
+// tcpConn is one client connection, over TCP or TLS. One goroutine reads it and serves; a second, started when first needed, writes the replies to
 // detached requests in the order they come (RFC 7766 §6.2.1.1).
 type tcpConn struct {
 	server *Server
 	conn   net.Conn
+	below  net.Conn // the same, or what TLS is spoken over
+	counts *counts
 	client netip.Addr
 	guest  bool // has one question
 	in     *bufio.Reader
@@ -50,6 +60,13 @@ type tcpConn struct {
 
 // accept serves the connections of one listener until the server stops.
 func (s *Server) accept(l *net.TCPListener, h Handler) {
+	s.acceptEach(l, func(conn *net.TCPConn, client, local netip.AddrPort) bool {
+		return s.admit(newConn(s, conn, client, local), h)
+	})
+}
+
+// acceptEach gives the connections of one listener to admit until the server stops, and closes those that it does not take.
+func (s *Server) acceptEach(l *net.TCPListener, admit func(conn *net.TCPConn, client, local netip.AddrPort) bool) {
 	for !s.stopping() {
 		conn, err := l.AcceptTCP()
 		if err != nil {
@@ -60,7 +77,7 @@ func (s *Server) accept(l *net.TCPListener, h Handler) {
 		}
 		peer, _ := conn.RemoteAddr().(*net.TCPAddr)
 		local, _ := conn.LocalAddr().(*net.TCPAddr)
-		if peer == nil || local == nil || !s.admit(newConn(s, conn, withoutZone(peer.AddrPort()), withoutZone(local.AddrPort())), h) {
+		if peer == nil || local == nil || !admit(conn, withoutZone(peer.AddrPort()), withoutZone(local.AddrPort())) {
 			conn.Close()
 		}
 	}
@@ -70,18 +87,9 @@ func (s *Server) accept(l *net.TCPListener, h Handler) {
 func (s *Server) admit(c *tcpConn, h Handler) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping() {
+	var ok bool
+	if c.guest, ok = s.enter(c, c.client); !ok {
 		return false
-	}
-	c.guest = s.cfg.Guest != nil && s.cfg.Guest(c.client)
-	if c.guest && s.guests >= maxGuests || len(s.conns) >= s.cfg.MaxTCP || s.perClient[c.client] >= s.cfg.MaxTCPPerClient {
-		s.tcpRefused.Add(1)
-		return false
-	}
-	s.conns[c] = struct{}{}
-	s.perClient[c.client]++
-	if c.guest {
-		s.guests++
 	}
 	s.workers.Go(func() {
 		defer s.discharge(c)
@@ -94,19 +102,49 @@ func (s *Server) discharge(c *tcpConn) {
 	c.conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.leave(c, c.client, c.guest)
+}
+
+// enter counts a client's connection, unless a limit or the end of the server forbids; who calls it holds s.mu.
+func (s *Server) enter(c connection, client netip.Addr) (guest, ok bool) {
+	if s.stopping() {
+		return false, false
+	}
+	guest = s.cfg.Guest != nil && s.cfg.Guest(client)
+	if guest && s.guests >= maxGuests || len(s.conns) >= s.cfg.MaxTCP || s.perClient[client] >= s.cfg.MaxTCPPerClient {
+		s.tcpRefused.Add(1)
+		return guest, false
+	}
+	s.conns[c] = struct{}{}
+	s.perClient[client]++
+	if guest {
+		s.guests++
+	}
+	return guest, true
+}
+
+// leave ends what enter began; who calls it holds s.mu.
+func (s *Server) leave(c connection, client netip.Addr, guest bool) {
 	delete(s.conns, c)
-	if c.guest {
+	if guest {
 		s.guests--
 	}
-	if s.perClient[c.client]--; s.perClient[c.client] == 0 {
-		delete(s.perClient, c.client)
+	if s.perClient[client]--; s.perClient[client] <= 0 {
+		delete(s.perClient, client)
 	}
 }
+
+func (c *tcpConn) wake() { c.conn.SetReadDeadline(past) }
+
+// cut leaves out TLS's own farewell, which could wait for the client.
+func (c *tcpConn) cut() { c.below.Close() }
 
 func newConn(s *Server, conn net.Conn, client, local netip.AddrPort) *tcpConn {
 	c := &tcpConn{
 		server: s,
 		conn:   conn,
+		below:  conn,
+		counts: &s.streams[TCP],
 		client: client.Addr(),
 		in:     bufio.NewReaderSize(conn, 2048),
 		slots:  make(chan struct{}, s.cfg.MaxPendingPerConn),
@@ -120,6 +158,9 @@ func newConn(s *Server, conn net.Conn, client, local netip.AddrPort) *tcpConn {
 // written, since a client may well close its half of the connection after the last query.
 func (c *tcpConn) serve(h Handler) {
 	r := &c.req
+	if !c.handshake() {
+		return
+	}
 	c.touch()
 	for c.takeSlot() {
 		if c.server.stopping() {
@@ -132,7 +173,7 @@ func (c *tcpConn) serve(h Handler) {
 			break
 		}
 		c.touch()
-		c.server.tcpCounts.queries.Add(1)
+		c.counts.queries.Add(1)
 		r.Packet, r.At, r.detached = msg, c.server.cfg.Now(), nil
 		c.server.serve(h, r)
 		r.releaseScratch()
@@ -205,11 +246,11 @@ func (c *tcpConn) releaseSlot() { <-c.slots }
 // reply writes a reply from the goroutine that reads the connection. A message built in the request's scratch is not copied.
 func (c *tcpConn) reply(r *Request, msg []byte) {
 	if len(msg) > maxMessage {
-		c.server.tcpCounts.dropped.Add(1)
+		c.counts.dropped.Add(1)
 		return
 	}
 	r.Scratch()
-	copy(r.scratch[2:], msg)
+	msg = wire.Grant(r.scratch[2:2+copy(r.scratch[2:], msg)], c.wishes(r), c.idle()) // there is room for the longest
 	binary.BigEndian.PutUint16(r.scratch[:2], uint16(len(msg)))
 	c.write(r.scratch[:2+len(msg)])
 }
@@ -217,15 +258,17 @@ func (c *tcpConn) reply(r *Request, msg []byte) {
 // enqueue leaves the reply to a detached request to the connection's writer, so that a slow client never holds up the goroutine
 // that replies. The request keeps its slot until the reply is written.
 func (c *tcpConn) enqueue(r *Request, msg []byte) {
-	size := int64(2 + len(msg))
-	if len(msg) > maxMessage || c.queued.Add(size) > maxQueued {
-		c.server.tcpCounts.dropped.Add(1)
-		c.conn.Close()
+	wishes := c.wishes(r)
+	framed := append(make([]byte, 2, 2+len(msg)+wishes.Room()), msg...)
+	framed = framed[:2+len(wire.Grant(framed[2:], wishes, c.idle()))]
+	if len(msg) > maxMessage || c.queued.Add(int64(len(framed))) > maxQueued {
+		c.counts.dropped.Add(1)
+		c.cut()
 		r.leave()
 		return
 	}
-	framed := binary.BigEndian.AppendUint16(make([]byte, 0, size), uint16(len(msg)))
-	c.out <- append(framed, msg...)
+	binary.BigEndian.PutUint16(framed, uint16(len(framed)-2))
+	c.out <- framed
 	r.settle()
 }
 
@@ -258,10 +301,10 @@ func (c *tcpConn) write(framed []byte) {
 	defer c.writing.Unlock()
 	c.conn.SetWriteDeadline(time.Now().Add(c.server.cfg.WriteTimeout))
 	if _, err := c.conn.Write(framed); err != nil {
-		c.server.tcpCounts.dropped.Add(1)
-		c.conn.Close()
+		c.counts.dropped.Add(1)
+		c.cut()
 		return
 	}
-	c.server.tcpCounts.replies.Add(1)
+	c.counts.replies.Add(1)
 	c.touch()
 }

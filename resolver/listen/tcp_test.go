@@ -266,7 +266,7 @@ func FuzzFraming(f *testing.F) {
 		s := &Server{
 			cfg:  Config{Log: slog.New(slog.DiscardHandler)}.withDefaults(),
 			stop: make(chan struct{}), dead: make(chan struct{}),
-			conns: make(map[*tcpConn]struct{}), perClient: make(map[netip.Addr]int),
+			conns: make(map[connection]struct{}), perClient: make(map[netip.Addr]int),
 		}
 		client, server := socketPair(t)
 		odd := false

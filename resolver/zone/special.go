@@ -40,7 +40,7 @@ var specials = []special{
 	// answers a question for this SOA.
 	{"local", bare, nil},
 
-	// RFC 9462 §6.4: served locally, NODATA, until we are a designated resolver ourselves.
+	// RFC 9462 §6.4: served locally, NODATA but for what the resolver itself says of what it serves encrypted.
 	{"resolver.arpa", blank, nil},
 
 	// Firefox does not turn DNS over HTTPS on by itself where this name does not exist:

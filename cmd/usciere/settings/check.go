@@ -37,6 +37,7 @@ func (s Settings) check(r *report) {
 	r.domains(s)
 	r.sinkhole(s.Sinkhole)
 	r.portal(s.Portal)
+	r.tls(s)
 	r.security(s.Security)
 	r.letters(s.Letters)
 	r.mail(s.Mail)

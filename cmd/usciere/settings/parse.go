@@ -41,7 +41,7 @@ func readAtMost(path string, limit int64) ([]byte, error) {
 }
 
 func (s *Settings) resolvePaths(folder string) {
-	paths := []*string{&s.State, &s.Admin.Socket, &s.Mail.CA, &s.Mail.Password}
+	paths := []*string{&s.State, &s.Admin.Socket, &s.Mail.CA, &s.Mail.Password, &s.TLS.Certificate, &s.TLS.Key}
 	for i := range s.Zones {
 		paths = append(paths, &s.Zones[i].File)
 	}

@@ -83,13 +83,21 @@ func TestSamplesInTheExampleCanBeUncommented(t *testing.T) {
 	if err != nil || len(s.Forwards) != 1 || len(s.Zones) != 1 || len(s.Zones[0].Offices) != 2 {
 		t.Errorf("%v in\n%s", err, file.String())
 	}
+	var encrypted strings.Builder
 	for _, k := range schema(reflect.ValueOf(&s).Elem(), key{}) {
 		if example := k.tag.Get("example"); example != "" && !strings.Contains(k.path, "[]") {
 			section, name, _ := strings.Cut(k.path, ".")
+			if section == "tls" { // a certificate is for something, and nothing is encrypted without
+				encrypted.WriteString("  " + name + ": " + example + "\n")
+				continue
+			}
 			if _, err := Parse([]byte(section+":\n  "+name+": "+example+"\n"), "f"); err != nil {
 				t.Errorf("the example of %s: %v", k.path, err)
 			}
 		}
+	}
+	if _, err := Parse([]byte("tls:\n"+encrypted.String()), "f"); err != nil {
+		t.Errorf("the examples of tls: %v", err)
 	}
 }
 

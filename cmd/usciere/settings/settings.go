@@ -35,7 +35,8 @@ type Settings struct {
 	Mail     Mail      `yaml:"mail" doc:"The mail server by which letters go to the offices' mailboxes; without one they are printed."`
 	Identity Identity  `yaml:"identity" doc:"What the resolver tells of itself to clients inside the site."`
 	Cache    Cache     `yaml:"cache" doc:"The answer cache, shared by all offices. Times are whole seconds." reload:"restart"`
-	TCP      TCP       `yaml:"tcp" doc:"Limits of DNS over TCP." reload:"restart"`
+	TCP      TCP       `yaml:"tcp" doc:"Limits of DNS over TCP, and over TLS, HTTPS and QUIC: they count together." reload:"restart"`
+	TLS      TLS       `yaml:"tls" doc:"DNS over TLS, HTTPS and QUIC, beside that of listen, within the limits of tcp; off without addresses."`
 	Log      Log       `yaml:"log" doc:"The daemon's own log, on standard error."`
 }
 

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"usciere/cmd/usciere/settings"
+	"usciere/policy"
+	"usciere/resolver"
+	"usciere/resolver/listen"
+)
+
+// openCertificate reads the certificate of the encrypted service, if there is one, and looks after its files until ctx ends.
+func (d *daemon) openCertificate(ctx context.Context, s settings.TLS) (err error) {
+	if !s.Served() {
+		return nil
+	}
+	if d.certificate, err = listen.OpenCertificate(s.Certificate, s.Key, time.Now, d.log); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	go func() {
+		ticker := time.NewTicker(listen.CertificateEvery)
+		defer ticker.Stop()
+		d.certificate.Watch(ctx, ticker.C)
+	}()
+	return nil
+}
+
+// checkTLS reads the certificate once, and returns what to say of it.
+func checkTLS(s settings.TLS) (string, error) {
+	if !s.Served() {
+		return "(none: nothing is served encrypted)  ok", nil
+	}
+	c, err := listen.OpenCertificate(s.Certificate, s.Key, time.Now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return "", fmt.Errorf("tls: %w", err)
+	}
+	if problem := c.Problem(); problem != "" {
+		return problem, nil
+	}
+	return s.Certificate + "  ok", nil
+}
+
+// encryptedOf is what workstations are told of the encrypted service: what is really bound, under the name of the settings or else of the
+// certificate.
+func (d *daemon) encryptedOf(s settings.TLS) (out resolver.Encrypted, err error) {
+	if d.certificate == nil {
+		return out, nil
+	}
+	out = resolver.Encrypted{TLS: d.dns.TLSAddrs(), HTTPS: d.dns.HTTPSAddrs(), QUIC: d.dns.QUICAddrs(), Path: listen.WebPath}
+	if s.Name != "" {
+		name, err := policy.ParseName(s.Name)
+		if err != nil {
+			return out, fmt.Errorf("tls.name: %w", err)
+		}
+		out.Name = func() policy.Name { return name }
+		return out, nil
+	}
+	out.Name = func() policy.Name {
+		name, err := policy.ParseName(d.certificate.Name())
+		if err != nil || name == policy.Root {
+			return ""
+		}
+		return name
+	}
+	return out, nil
+}
+
+// encrypted is where DNS is served encrypted, for people.
+func (d *daemon) encrypted() (out []string) {
+	for _, a := range d.dns.TLSAddrs() {
+		out = append(out, "dot "+a.String())
+	}
+	for _, a := range d.dns.HTTPSAddrs() {
+		out = append(out, "https://"+strings.TrimSuffix(a.String(), ":443")+listen.WebPath)
+	}
+	for _, a := range d.dns.QUICAddrs() {
+		out = append(out, "doq "+a.String())
+	}
+	return out
+}
+
+// certificateProblems are those of the certificate.
+func (d *daemon) certificateProblems() []string {
+	if d.certificate == nil {
+		return nil
+	}
+	var out []string
+	if problem := d.certificate.Problem(); problem != "" {
+		out = append(out, "tls: "+problem)
+	}
+	if name := d.inForce.Load().settings.TLS.Name; name != "" && d.certificate.For(name) != nil {
+		out = append(out, fmt.Sprintf("tls: the certificate is not for %s (tls.name), under which workstations are told of it", name))
+	}
+	return out
+}

@@ -1,0 +1,109 @@
+package resolver
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"usciere/policy"
+	"usciere/resolver/wire"
+)
+
+// Encrypted is what this resolver serves encrypted, as workstations are told of it (RFC 9462). It is announced under a name, so without
+// one nothing is.
+type Encrypted struct {
+	Name             func() policy.Name // of the certificate; empty: it has none
+	TLS, HTTPS, QUIC []netip.AddrPort   // 0.0.0.0 and :: are the address the client asked
+	Path             string             // of HTTPS
+}
+
+// designation is the name that workstations ask what is served encrypted (RFC 9462 §4), and the type of its records.
+const (
+	designation  = "\x04_dns\x08resolver\x04arpa\x00"
+	typeSVCB     = 64
+	designateTTL = 300 // seconds
+)
+
+// Parameters of a SVCB record (RFC 9460 §14.3.2, RFC 9461 §5).
+const (
+	svcALPN     = 1
+	svcPort     = 3
+	svcIPv4Hint = 4
+	svcIPv6Hint = 6
+	svcPath     = 7
+)
+
+// designate answers what is served encrypted, and says whether it did: there is none to announce otherwise, or the question is another.
+func (r *Resolver) designate(q *query, s *setup) bool {
+	if q.Type != typeSVCB || string(q.Name()) != designation || s.Encrypted.Name == nil {
+		return false
+	}
+	name := s.Encrypted.Name()
+	records := s.Encrypted.records(name, q.request.Local.Addr().Unmap())
+	if name == "" || len(records) == 0 {
+		return false
+	}
+	q.Begin(q.request.Scratch(), &q.Query, wire.RcodeNoError, true)
+	for _, rdata := range records {
+		q.Record(wire.Answer, typeSVCB, min(designateTTL, s.ClientTTL), rdata)
+	}
+	r.send(q)
+	return true
+}
+
+// records are the data of one SVCB record for each transport and port, in the order in which they are advised: HTTPS, which all
+// workstations know, then TLS, then QUIC.
+func (e *Encrypted) records(name policy.Name, asked netip.Addr) (out [][]byte) {
+	for _, t := range []struct {
+		alpn, path string
+		addrs      []netip.AddrPort
+	}{{"h2", e.Path, e.HTTPS}, {"dot", "", e.TLS}, {"doq", "", e.QUIC}} {
+		var ports []uint16
+		hints := map[uint16][]netip.Addr{}
+		for _, a := range t.addrs {
+			at := a.Addr()
+			if at.IsUnspecified() && at.Is4() == asked.Is4() {
+				at = asked
+			}
+			if at.IsUnspecified() || at.IsLoopback() && !asked.IsLoopback() {
+				continue
+			}
+			if hints[a.Port()] == nil {
+				ports = append(ports, a.Port())
+			}
+			hints[a.Port()] = append(hints[a.Port()], at)
+		}
+		for _, port := range ports {
+			out = append(out, service(uint16(len(out)+1), name, t.alpn, port, hints[port], t.path))
+		}
+	}
+	return out
+}
+
+// service is the data of one SVCB record (RFC 9460 §2.2), its parameters in the order of their numbers.
+func service(priority uint16, name policy.Name, alpn string, port uint16, hints []netip.Addr, path string) []byte {
+	out := binary.BigEndian.AppendUint16(nil, priority)
+	out = append(out, name...)
+	parameter := func(key uint16, value []byte) {
+		if len(value) > 0 {
+			out = binary.BigEndian.AppendUint16(out, key)
+			out = binary.BigEndian.AppendUint16(out, uint16(len(value)))
+			out = append(out, value...)
+		}
+	}
+	var v4, v6 []byte
+	for _, a := range hints {
+		if a.Is4() {
+			v4 = append(v4, a.AsSlice()...)
+		} else {
+			v6 = append(v6, a.AsSlice()...)
+		}
+	}
+	parameter(svcALPN, append([]byte{byte(len(alpn))}, alpn...))
+	parameter(svcPort, binary.BigEndian.AppendUint16(nil, port))
+	parameter(svcIPv4Hint, v4)
+	parameter(svcIPv6Hint, v6)
+	if path != "" {
+		parameter(svcPath, []byte(path+"{?dns}")) // RFC 9461 §5
+	}
+	return out
+}

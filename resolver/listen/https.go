@@ -1,0 +1,256 @@
+package listen
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"usciere/resolver/wire"
+)
+
+// WebPath is where DNS over HTTPS is served (RFC 8484 §4.1).
+const WebPath = "/dns-query"
+
+const (
+	messageType = "application/dns-message"
+	// maxGet is the longest message taken in the address of a GET, in octets: a question has at most some hundred.
+	maxGet = 2048
+	// maxHead bounds the head of a request, in octets: the longest GET, and as much again.
+	maxHead = 8 << 10
+)
+
+// newWeb is the web server of DNS over HTTPS, over HTTP/2 and HTTP/1.1. There is no HTTP without TLS, and so no way around it (h2c).
+func (s *Server) newWeb(h Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	config := s.tlsConfig("h2", "http/1.1")
+	return &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveWeb(h, w, r) }),
+		Protocols:         protocols,
+		TLSConfig:         config,
+		ReadHeaderTimeout: handshakeTime, // of the TLS handshake too
+		ReadTimeout:       handshakeTime,
+		IdleTimeout:       s.cfg.Idle,
+		MaxHeaderBytes:    maxHead,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          s.cfg.MaxPendingPerConn,
+			MaxReceiveBufferPerConnection: 128 << 10,
+			MaxReceiveBufferPerStream:     64 << 10,
+			WriteByteTimeout:              s.cfg.WriteTimeout,
+		},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
+				c = secure.NetConn()
+			}
+			return context.WithValue(ctx, webKey{}, c)
+		},
+		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // clients that err are not worth more
+	}
+}
+
+// webKey is that of a request's *webConn.
+type webKey struct{}
+
+// serveWeb answers one request.
+func (s *Server) serveWeb(h Handler, w http.ResponseWriter, r *http.Request) {
+	c, ok := r.Context().Value(webKey{}).(*webConn)
+	if !ok {
+		http.Error(w, "no connection", http.StatusInternalServerError)
+		return
+	}
+	c.began.Store(true)
+	if c.guest && c.asked.Swap(true) {
+		w.Header().Set("Connection", "close")
+		http.Error(w, "one question", http.StatusForbidden)
+		return
+	}
+	msg, status := readWeb(w, r)
+	if status != http.StatusOK {
+		if status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", "GET, POST")
+		}
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	reply := s.answer(r.Context(), h, HTTPS, c.client, c.local, msg)
+	if reply == nil {
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		return
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
+	head := w.Header()
+	head.Set("Content-Type", messageType)
+	head.Set("Content-Length", strconv.Itoa(len(reply)))
+	// Private, since who asks decides what is answered: no cache may give it to another client.
+	head.Set("Cache-Control", "private, max-age="+strconv.FormatUint(uint64(wire.MaxAge(reply)), 10)) // RFC 8484 §5.1
+	if _, err := w.Write(reply); err != nil {
+		s.streams[HTTPS].dropped.Add(1)
+		return
+	}
+	s.streams[HTTPS].replies.Add(1)
+}
+
+// readWeb is the message in a request, or the status that says why there is none (RFC 8484 §4.1, §4.2.1).
+func readWeb(w http.ResponseWriter, r *http.Request) (msg []byte, status int) {
+	if r.URL.Path != WebPath {
+		return nil, http.StatusNotFound
+	}
+	switch r.Method {
+	case http.MethodGet:
+		msg, status = messageOf(r.URL.RawQuery)
+	case http.MethodPost:
+		msg, status = readBody(w, r)
+	default:
+		return nil, http.StatusMethodNotAllowed
+	}
+	if status == http.StatusOK && !wire.IsQuery(msg) {
+		return nil, http.StatusBadRequest
+	}
+	return msg, status
+}
+
+// messageOf is the message in the query of a GET's address, base64url without padding. Its length is looked at before anything is
+// decoded.
+func messageOf(query string) ([]byte, int) {
+	if len(query) > maxHead {
+		return nil, http.StatusRequestURITooLong
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil || len(values["dns"]) != 1 {
+		return nil, http.StatusBadRequest
+	}
+	text := values["dns"][0]
+	if len(text) > base64.RawURLEncoding.EncodedLen(maxGet) {
+		return nil, http.StatusRequestURITooLong
+	}
+	msg, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil, http.StatusBadRequest
+	}
+	return msg, http.StatusOK
+}
+
+// readBody is the message that a POST brings.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, int) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != messageType {
+		return nil, http.StatusUnsupportedMediaType
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return nil, http.StatusUnsupportedMediaType
+	}
+	if r.ContentLength > maxMessage {
+		return nil, http.StatusRequestEntityTooLarge
+	}
+	msg, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
+	var long *http.MaxBytesError
+	switch {
+	case errors.As(err, &long):
+		return nil, http.StatusRequestEntityTooLarge
+	case err != nil:
+		return nil, http.StatusBadRequest
+	}
+	return msg, http.StatusOK
+}
+
+// webListener gives the web server those connections that the limits allow.
+type webListener struct {
+	*net.TCPListener
+	server *Server
+}
+
+// Accept waits for the next connection.
+func (l *webListener) Accept() (net.Conn, error) {
+	s := l.server
+	for {
+		conn, err := l.AcceptTCP()
+		switch {
+		case err == nil:
+			if c := s.enterWeb(conn); c != nil {
+				return c, nil
+			}
+			conn.Close()
+		case s.stopping() || errors.Is(err, net.ErrClosed):
+			return nil, net.ErrClosed
+		default:
+			s.pause("accepting HTTPS connections", err)
+		}
+	}
+}
+
+// webConn is one connection of the web server.
+type webConn struct {
+	*net.TCPConn
+	server        *Server
+	client, local netip.AddrPort
+	guest         bool      // has one question
+	until         time.Time // a guest's end
+
+	began, asked atomic.Bool // the first request, the one question
+	left         sync.Once
+}
+
+// enterWeb counts a connection; it is nil when a limit forbids.
+func (s *Server) enterWeb(conn *net.TCPConn) *webConn {
+	peer, _ := conn.RemoteAddr().(*net.TCPAddr)
+	local, _ := conn.LocalAddr().(*net.TCPAddr)
+	if peer == nil || local == nil {
+		return nil
+	}
+	c := &webConn{TCPConn: conn, server: s, client: withoutZone(peer.AddrPort()), local: withoutZone(local.AddrPort())}
+	c.until = time.Now().Add(guestTime)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ok bool
+	if c.guest, ok = s.enter(c, c.client.Addr()); !ok {
+		return nil
+	}
+	return c
+}
+
+// wake ends a connection without a request; the others are the web server's to end.
+func (c *webConn) wake() {
+	if !c.began.Load() {
+		c.cut()
+	}
+}
+
+func (c *webConn) cut() { c.TCPConn.Close() }
+
+// Close gives the connection's place back.
+func (c *webConn) Close() error {
+	c.left.Do(func() {
+		c.server.mu.Lock()
+		defer c.server.mu.Unlock()
+		c.server.leave(c, c.client.Addr(), c.guest)
+	})
+	return c.TCPConn.Close()
+}
+
+// A guest has guestTime in all, whatever the web server allows.
+func (c *webConn) atMost(t time.Time) time.Time {
+	if c.guest && (t.IsZero() || t.After(c.until)) {
+		return c.until
+	}
+	return t
+}
+
+// SetDeadline is of reading and writing.
+func (c *webConn) SetDeadline(t time.Time) error { return c.TCPConn.SetDeadline(c.atMost(t)) }
+
+// SetReadDeadline is of reading.
+func (c *webConn) SetReadDeadline(t time.Time) error { return c.TCPConn.SetReadDeadline(c.atMost(t)) }
+
+// SetWriteDeadline is of writing.
+func (c *webConn) SetWriteDeadline(t time.Time) error { return c.TCPConn.SetWriteDeadline(c.atMost(t)) }
