@@ -65,7 +65,7 @@ func (b *outbox) issue() policy.LetterID {
 	b.next++
 	made := b.apply(policy.AddGrants{Subject: policy.Subject{Office: "tributi"}, Names: []string{fmt.Sprintf("n%d.example.org", b.next)},
 		Protocol: fmt.Sprintf("%d/2026", b.next), Reason: "x", Notice: true}).(policy.GrantsAdded)
-	b.apply(letter.Register{Letter: made.Letter.ID, Protocol: fmt.Sprintf("%d/2026", b.next), Style: style})
+	b.apply(letter.Register{Letter: made.Letter.ID, Protocol: fmt.Sprintf("%d/2026", b.next+500_000), Style: style})
 	return made.Letter.ID
 }
 

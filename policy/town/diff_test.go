@@ -125,7 +125,7 @@ func TestWhatIsWrongIsNamedWithItsPlace(t *testing.T) {
 	}{
 		{"a grant without a request", func(d *Document) { d.Grants[1].Request = nil }, "grants[1]", "Art. 5"},
 		{"a request without reasons", func(d *Document) { d.Grants[1].Request = &Request{Protocol: "99/2026"} }, "grants[1].request", "has no reasons (Art. 5 and 7)"},
-		{"a request without a number", func(d *Document) { d.Grants[1].Request = &Request{Reason: "x"} }, "grants[1]", `"" is no protocol number`},
+		{"a request without a number", func(d *Document) { d.Grants[1].Request = &Request{Reason: "x"} }, "grants[1]", `the protocol number is missing`},
 		{"a letter written otherwise than it is on record", func(d *Document) { d.Grants[0].Request = &Request{Protocol: "12/2026", Reason: "x"} }, "grants[0].request.reason", `another reason: "residenze"`},
 		{"a letter written in two ways", func(d *Document) {
 			d.Grants[0].Request, d.Grants[1].Request = &Request{Protocol: "99/2026", Reason: "x"}, &Request{Protocol: "99/2026", Reason: "y"}

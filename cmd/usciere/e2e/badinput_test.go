@@ -61,7 +61,7 @@ func TestABadCommandIsRefusedWithWhatToDoAndTheRulesStay(t *testing.T) {
 		{"an end that is no day", 2, []string{"domani", "2027-06-30"}, allow("www.a.it", "--office", "tributi", "--until", "domani")},
 		{"a schedule that is none", 2, []string{"mai", "mon-fri 08:00-14:00"}, allow("www.a.it", "--office", "tributi", "--schedule", "mai")},
 		{"an unknown record type", 1, []string{"BOGUS", "TYPE123"}, allow("www.a.it", "--office", "tributi", "--types", "BOGUS")},
-		{"no protocol number", 1, []string{"is no protocol number", "88/2026"}, []string{"allow", "www.a.it", "--office", "tributi", "--reason", "x"}},
+		{"no protocol number", 1, []string{"protocol number is missing", "88/2026"}, []string{"allow", "www.a.it", "--office", "tributi", "--reason", "x"}},
 		{"a malformed protocol number", 1, []string{`"1-2026"`, "88/2026"}, []string{"allow", "www.a.it", "--office", "tributi", "--reason", "x", "--protocol", "1-2026"}},
 		{"no reasons", 1, []string{"without reasons", "--reason"}, []string{"allow", "www.a.it", "--office", "tributi", "--protocol", "77/2026"}},
 		{"no subject", 1, []string{"exactly one of --office"}, allow("www.a.it")},
