@@ -221,7 +221,7 @@ func TestWhatTheServerPutsOffWaitsAndWhatItRefusesIsStuck(t *testing.T) {
 func TestNothingIsSentWithoutTheEncryptionThatIsAskedFor(t *testing.T) {
 	plain, secret := serveMail(t, true), serveMail(t, false)
 	for _, test := range []struct{ name, settings, want string }{
-		{"a server without STARTTLS", "server: \"localhost:" + portOf(plain.addr) + "\", ca: " + plain.ca, "does not support STARTTLS"},
+		{"a server without STARTTLS", "server: \"localhost:" + portOf(plain.addr) + "\", ca: " + plain.ca, "it offers no STARTTLS"},
 		{"a certificate of another root", "server: \"localhost:" + portOf(secret.addr) + "\", ca: " + plain.ca, "certificate signed by unknown authority"},
 		{"a certificate of no root of the machine", "server: \"localhost:" + portOf(secret.addr) + "\"", "certificate signed by unknown authority"},
 		{"a certificate of another name", "server: \"127.0.0.1:" + portOf(secret.addr) + "\", ca: " + secret.ca, "cannot validate certificate for 127.0.0.1"},
