@@ -57,7 +57,7 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 		if reason == "" {
 			return nil, invalid("give --reason with the reasons of the letter, in full (Art. 5 and 7)", "a request without reasons cannot be granted")
 		}
-		q = &Request{Protocol: c.Protocol, Date: c.Date, Office: c.Office, Reason: reason}
+		q = &Request{Protocol: c.Protocol, Date: c.Date, Office: c.Office, Reason: reason, Channel: c.Channel}
 		if c.Office != "" || c.Seat != "" {
 			if q.Seat, q.Holder, err = e.Signer(c.Office, c.Seat, c.Date); err != nil {
 				return nil, err

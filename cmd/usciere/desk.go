@@ -22,8 +22,7 @@ import (
 )
 
 // desk does the paperwork that nobody has to ask for: it sends letters, and once a day writes the reminders that are due and
-// notes which requests are over.
-// It alone receives from Live.Changed.
+// notes which requests are over. It alone receives from Live.Changed.
 type desk struct {
 	rules    *policy.Live
 	settings func() settings.Settings // in force

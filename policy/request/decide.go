@@ -54,19 +54,36 @@ func (c Approve) Apply(e *policy.Edit) (policy.Made, error) {
 	if err != nil {
 		return policy.Made{}, err
 	}
-	fresh := slices.DeleteFunc(wanted, func(g policy.Grant) bool {
-		twin, ok := e.Twin(&g)
-		if ok {
-			out.Notes = append(out.Notes, fmt.Sprintf("%s: %s has it already by %s, which stays", g.Opens(), q.Office, twin))
-		}
-		return ok
-	})
+	fresh, kept, err := apart(e, wanted)
+	if err != nil {
+		return policy.Made{}, err
+	}
+	for _, g := range kept {
+		out.Notes = append(out.Notes, fmt.Sprintf("%s: %s has it already by %s, which stays", g.Opens(), q.Office, g.ID))
+	}
 	q.MoveTo(e, policy.Approved, "")
 	q.Decided, q.DecidedBy = e.Now().Truncate(time.Second), e.Actor().Name
 	if out.Grants, err = e.Open(fresh, &q); err != nil {
 		return policy.Made{}, err
 	}
-	return conclude(e, &q, out, policy.DecisionNotice, c.Notice)
+	return conclude(e, &q, out, kept, policy.DecisionNotice, c.Notice)
+}
+
+// apart parts what is wanted into what is to be granted, and the grants by which the office has the rest on the same terms.
+func apart(e *policy.Edit, wanted []policy.Grant) (fresh []policy.Grant, kept []*policy.Grant, err error) {
+	for _, g := range wanted {
+		twin, ok := e.Twin(&g)
+		if !ok {
+			fresh = append(fresh, g)
+			continue
+		}
+		has, err := e.Records().Grant(twin)
+		if err != nil {
+			return nil, nil, err
+		}
+		kept = append(kept, has)
+	}
+	return fresh, kept, nil
 }
 
 // decidable is a request that can be decided: signed, and registered now if it was not before.
@@ -202,15 +219,15 @@ func (c Deny) Apply(e *policy.Edit) (policy.Made, error) {
 	}
 	q.MoveTo(e, policy.Denied, q.Decision)
 	q.Decided, q.DecidedBy = e.Now().Truncate(time.Second), e.Actor().Name
-	return conclude(e, &q, &Moved{}, policy.DenialNotice, c.Notice)
+	return conclude(e, &q, &Moved{}, nil, policy.DenialNotice, c.Notice)
 }
 
-// conclude keeps the decided request and writes the notice.
-func conclude(e *policy.Edit, q *policy.Request, out *Moved, kind policy.LetterKind, n Notice) (_ policy.Made, err error) {
+// conclude keeps the decided request and writes the notice, which names the grants that were made and those kept.
+func conclude(e *policy.Edit, q *policy.Request, out *Moved, kept []*policy.Grant, kind policy.LetterKind, n Notice) (_ policy.Made, err error) {
 	if out.Request, err = e.PutRequest(*q); err != nil {
 		return policy.Made{}, err
 	}
-	content := e.ContentOf(out.Request, out.Grants)
+	content := e.ContentOf(out.Request, slices.Concat(out.Grants, kept))
 	if len(out.Requests) > 0 {
 		content.Renews = out.Requests[0].Label()
 	}

@@ -99,6 +99,5 @@ func (p Paper) register(e *policy.Edit, q *policy.Request) error {
 	if p.Date != "" && p.Date != q.Date {
 		return policy.Refusef(policy.Conflict, "leave --date out", "%s was signed on %s", q.ID, q.Date)
 	}
-	p.Seat, p.Date = q.Seat, q.Date
-	return p.file(e, q)
+	return p.number(e, q)
 }

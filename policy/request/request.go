@@ -8,6 +8,8 @@
 package request
 
 import (
+	"slices"
+
 	"usciere/policy"
 )
 
@@ -31,10 +33,8 @@ func find(e *policy.Edit, id policy.RequestID, what string, states ...policy.Req
 	if err != nil {
 		return policy.Request{}, err
 	}
-	for _, s := range states {
-		if q.State == s {
-			return *q, nil
-		}
+	if slices.Contains(states, q.State) {
+		return *q, nil
 	}
 	return *q, policy.Refusef(policy.Conflict, "see `usciere request show "+id.String()+"`", "%s is %s: it cannot be %s", id, q.State, what)
 }
@@ -51,6 +51,19 @@ func (p Paper) given() bool { return p.Protocol != "" || p.Date != "" || p.Seat 
 
 // file enters the paper of a request, and who signed it.
 func (p Paper) file(e *policy.Edit, q *policy.Request) (err error) {
+	if err := p.number(e, q); err != nil {
+		return err
+	}
+	q.Date = p.Date
+	if err := e.CheckLetterDay(&q.Date); err != nil {
+		return err
+	}
+	q.Seat, q.Holder, err = e.Signer(q.Office, p.Seat, q.Date)
+	return err
+}
+
+// number enters the incoming protocol number of a request.
+func (p Paper) number(e *policy.Edit, q *policy.Request) (err error) {
 	if p.Protocol == "" {
 		return policy.Refusef(policy.Invalid, "have the letter registered, and give --protocol N/YYYY",
 			"the incoming protocol number is missing: a request follows the rules of the protocol register (Art. 6)")
@@ -58,17 +71,7 @@ func (p Paper) file(e *policy.Edit, q *policy.Request) (err error) {
 	if q.Protocol, err = policy.ParseProtocol(p.Protocol); err != nil {
 		return err
 	}
-	if err := e.Records().NumberTaken(q.Protocol, q.ID); err != nil {
-		return err
-	}
-	q.Date = p.Date
-	if err := e.CheckLetterDay(&q.Date); err != nil {
-		return err
-	}
-	if q.Seat, q.Holder, err = e.Signer(q.Office, p.Seat, q.Date); err != nil {
-		return err
-	}
-	return nil
+	return e.Records().NumberTaken(q.Protocol, q.ID)
 }
 
 // reasons checks reasons; missing says what is refused without them.

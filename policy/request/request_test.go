@@ -159,7 +159,7 @@ func TestWhatIsMissingIsRefusedNamingTheArticle(t *testing.T) {
 		{"mail on the web", func(c *request.Submit) { c.Names = []string{"autodiscover.example.it"} }, []string{"belongs to the mail"}},
 		{"an end that is past", func(c *request.Submit) { c.Until = "2026-03-01" }, []string{"in the past"}},
 		{"renewing what is not there", func(c *request.Submit) { c.Renews = 99 }, []string{"no request r-99"}},
-		{"unsigned, with a number", func(c *request.Submit) { c.Unsigned = true }, []string{"a registered letter is signed"}},
+		{"unsigned, with a number", func(c *request.Submit) { c.Unsigned = true }, []string{"a number, a date or a seat is signed"}},
 		{"reasons without end", func(c *request.Submit) { c.Reason = strings.Repeat("x", 4001) }, []string{"4000 are the most"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -293,6 +293,37 @@ func TestWhatTheOfficeHasAlreadyIsPointedOut(t *testing.T) {
 	done := w.move(request.Approve{Request: sent.Request.ID})
 	if notes := strings.Join(done.Notes, "\n"); !strings.Contains(notes, ".sbn.it: cultura has it already by g-3, which stays") || len(done.Grants) != 4 {
 		t.Errorf("%d grants, notes %s", len(done.Grants), notes)
+	}
+}
+
+func TestANoticeNamesWhatTheOfficeHadAlready(t *testing.T) {
+	w := newTown(t)
+	w.do(policy.AddGrants{Subject: policy.Subject{Office: "cultura"}, Names: []string{"www.inps.it"}, Protocol: "12/2026", Date: "2026-03-01", Reason: "x"})
+	done := w.move(request.Approve{Request: w.move(asked("www.inps.it")).Request.ID})
+	if opened := done.Letter.Content.Opened; len(done.Grants) != 0 || len(opened) != 1 || opened[0].What != "www.inps.it" {
+		t.Errorf("%d grants, the notice names %+v", len(done.Grants), opened)
+	}
+}
+
+func TestARenewalOfMailAsksForMail(t *testing.T) {
+	w := newTown(t)
+	made := w.do(policy.AddGrants{Subject: policy.Subject{Office: "cultura"}, Names: []string{"example.it"}, Channel: policy.Mail, Protocol: "12/2026", Reason: "posta"}).(policy.GrantsAdded)
+	done := w.move(request.Approve{Request: w.move(request.Submit{Office: "cultura", Renews: made.Request.ID, Reason: "x", Paper: request.Paper{Protocol: "13/2026"}}).Request.ID})
+	if len(done.Grants) != 1 || done.Grants[0].Channel != policy.Mail {
+		t.Errorf("%+v", done.Grants)
+	}
+}
+
+func TestWhoSignedByTheLinkStandsWhateverBecomesOfTheSeat(t *testing.T) {
+	w := newTown(t)
+	token := request.NewToken()
+	q := w.move(request.Submit{Office: "cultura", Names: []string{"www.inps.it"}, Reason: "x", Unsigned: true,
+		Link: &policy.Link{Digest: request.TokenDigest(token), Until: w.now.Add(time.Hour)}}).Request
+	w.move(request.Endorse{Request: q.ID, Token: token, BySeat: "dirigente-cultura"})
+	w.do(policy.RemoveSeat{Seat: "dirigente-cultura"})
+	done := w.move(request.Approve{Request: q.ID, Paper: request.Paper{Protocol: "90/2026"}}).Request
+	if done.Holder != "M. Rossi" || done.Seat != "dirigente-cultura" || done.Protocol != "90/2026" {
+		t.Errorf("%+v", done)
 	}
 }
 

@@ -49,8 +49,9 @@ func (c Submit) Apply(e *policy.Edit) (policy.Made, error) {
 		q.MoveTo(e, policy.Submitted, "")
 		s := q.MoveTo(e, policy.Endorsed, "signed letter, protocol "+q.Protocol)
 		s.Seat, s.Holder = q.Seat, q.Holder
-	case c.Protocol != "":
-		return policy.Made{}, policy.Refusef(policy.Invalid, "leave out --unsigned, or --protocol until it is signed", "a registered letter is signed")
+	case c.given():
+		return policy.Made{}, policy.Refusef(policy.Invalid, "leave out --unsigned; or --protocol, --date and --seat until it is signed",
+			"a letter that has a number, a date or a seat is signed")
 	default:
 		if err := roomFor(e, c.Office); err != nil {
 			return policy.Made{}, err
