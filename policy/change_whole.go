@@ -18,6 +18,7 @@ type SetSeat struct {
 	Role    Role     `json:"role,omitempty"` // Manager if empty
 	Mailbox string   `json:"mailbox,omitempty"`
 	Holders []Holder `json:"holders,omitempty"` // in order of time, without overlaps
+	Devices []Device `json:"devices,omitempty"`
 }
 
 // Kind names the change in the journal.
@@ -47,6 +48,10 @@ func (c SetSeat) Apply(e *Edit) (Made, error) {
 		}
 	}
 	if err := e.checkHoldersMail(&s); err != nil {
+		return Made{}, err
+	}
+	var err error
+	if s.Devices, err = e.checkDevices(c.ID, slices.Clone(c.Devices)); err != nil {
 		return Made{}, err
 	}
 	seat, err := e.putSeat(s)

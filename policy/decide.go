@@ -13,9 +13,10 @@ type Client struct {
 	Inside bool    // of the site
 	Office *Office // nil: in none
 	Role   Role
-	Seat   string // the seat it is bound to now, if any
-	Host   *Host  // its own entry, if any
-	number uint32 // of the office, 0: none
+	Seat   string   // the seat it is bound to now, if any
+	Host   *Host    // its own entry, if any
+	Device DeviceID // by which it was recognised, where its own entry says nothing
+	number uint32   // of the office, 0: none
 }
 
 // Class is a number that two clients inside the site share when their office and role are the same, for the life of a snapshot:
@@ -26,7 +27,7 @@ func (c *Client) Class() uint64 { return uint64(c.number)<<8 | uint64(c.Role.num
 func (s *Snapshot) Inside(addr netip.Addr) bool { return s.site.Contains(addr.Unmap().WithZone("")) }
 
 // Who finds the client behind an address at a time: the host's own entry first, a seat it is bound to before what it is
-// otherwise, then the longest prefix of an office. It allocates nothing.
+// otherwise, then the seat whose device has the address for now, then the longest prefix of an office. It allocates nothing.
 func (s *Snapshot) Who(addr netip.Addr, at time.Time) Client {
 	c := Client{Addr: addr.Unmap().WithZone(""), Role: Employee}
 	if c.Inside = s.site.Contains(c.Addr); !c.Inside {
@@ -42,6 +43,11 @@ func (s *Snapshot) Who(addr netip.Addr, at time.Time) Client {
 				c.Seat, c.Role, c.number = b.seat, b.role, b.office
 				break
 			}
+		}
+	}
+	if c.number == 0 && c.Role == Employee && len(s.placed) > 0 { // a host with only a name changes nothing
+		if p, ok := s.placed[c.Addr]; ok && p.holds(at) {
+			c.Device, c.Seat, c.Role, c.number = p.device, p.seat.ID, p.seat.Role, p.office
 		}
 	}
 	if c.number == 0 {

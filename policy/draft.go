@@ -49,13 +49,21 @@ func (s *Snapshot) setNetwork(p netip.Prefix, officeID string) {
 func (s *Snapshot) dropNetwork(p netip.Prefix) { s.networks = s.networks.DeletePersist(p) }
 
 func (s *Snapshot) setSeat(record *Seat) {
+	old := s.seats[record.ID]
 	s.seats = maps.Clone(s.seats)
 	s.seats[record.ID] = record
+	if len(record.Devices) > 0 || old != nil && len(old.Devices) > 0 {
+		s.enterDevices()
+	}
 }
 
 func (s *Snapshot) dropSeat(id string) {
+	devices := s.seats[id].Devices
 	s.seats = maps.Clone(s.seats)
 	delete(s.seats, id)
+	if len(devices) > 0 {
+		s.enterDevices()
+	}
 }
 
 // setHost adds or replaces a host; the seats it is bound to and its office are there already.

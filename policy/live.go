@@ -20,6 +20,7 @@ type Live struct {
 	store   Store
 	now     func() time.Time
 	changed chan struct{} // has something after a change
+	seen    Sightings     // the newest, kept by mu
 }
 
 // Open reads the rules of a store. On a new store it first makes the built-in services and grants everyone the
@@ -51,6 +52,7 @@ func (l *Live) Reload(town Town) error {
 	if err != nil {
 		return fmt.Errorf("read the rules: %w", err)
 	}
+	next.place(l.seen)
 	l.current.Store(next)
 	return nil
 }
@@ -84,6 +86,7 @@ func (l *Live) ApplyBatch(who Actor, b Batch) ([]any, error) {
 				"the rules were changed meanwhile: they are at version %d, this was based on version %d", v, b.Base)
 		}
 		e := &Edit{Snapshot: l.current.Load().fork(), tx: tx, now: l.now().UTC(), who: who}
+		e.seen = l.seen
 		for i, c := range b.Changes {
 			e.version = tx.Version() + 1
 			made, err := c.Apply(e)

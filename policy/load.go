@@ -36,6 +36,7 @@ func load(tx Reader, town Town) (*Snapshot, error) {
 			})
 		},
 		func() error { return s.loadGrants(tx) },
+		func() error { s.enterDevices(); return nil },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

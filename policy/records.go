@@ -123,6 +123,7 @@ type Seat struct {
 	Role    Role     `json:"role"`
 	Mailbox string   `json:"mailbox,omitempty"`
 	Holders []Holder `json:"holders,omitempty"` // in order of time, without overlaps
+	Devices []Device `json:"devices,omitempty"` // its workstations that have no address of their own
 	Version uint64   `json:"version"`
 }
 

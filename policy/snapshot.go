@@ -24,6 +24,9 @@ type Snapshot struct {
 	offices  map[string]*office
 	byNumber []*office // number-1 → office; nil where one was removed
 	seats    map[string]*Seat
+	devices  map[DeviceID]*Seat       // of seats, by themselves
+	seen     Sightings                // that placed was made of
+	placed   map[netip.Addr]placement // the devices of seats, where they are; after hosts
 	services map[string]*service
 	servicen []*service // number-1 → service; nil where there is none
 

@@ -73,14 +73,14 @@ func (e *Encrypted) records(name policy.Name, asked netip.Addr) (out [][]byte) {
 			hints[a.Port()] = append(hints[a.Port()], at)
 		}
 		for _, port := range ports {
-			out = append(out, service(uint16(len(out)+1), name, t.alpn, port, hints[port], t.path))
+			out = append(out, ServiceBinding(uint16(len(out)+1), name, t.alpn, port, hints[port], t.path))
 		}
 	}
 	return out
 }
 
-// service is the data of one SVCB record (RFC 9460 §2.2), its parameters in the order of their numbers.
-func service(priority uint16, name policy.Name, alpn string, port uint16, hints []netip.Addr, path string) []byte {
+// ServiceBinding is the data of one SVCB record (RFC 9460 §2.2), its parameters in the order of their numbers.
+func ServiceBinding(priority uint16, name policy.Name, alpn string, port uint16, hints []netip.Addr, path string) []byte {
 	out := binary.BigEndian.AppendUint16(nil, priority)
 	out = append(out, name...)
 	parameter := func(key uint16, value []byte) {

@@ -94,11 +94,15 @@ func (s screen) explanation(e *admin.Explanation, dated bool) {
 
 // place says by what the client is of its office.
 func place(e *admin.Explanation) string {
+	by := ""
+	if e.Device != "" {
+		by = ", by its device " + e.Device.String()
+	}
 	switch {
 	case e.Seat != "" && e.Holder != "":
-		return fmt.Sprintf(" (seat %s, held by %s)", e.Seat, e.Holder)
+		return fmt.Sprintf(" (seat %s, held by %s%s)", e.Seat, e.Holder, by)
 	case e.Seat != "":
-		return fmt.Sprintf(" (seat %s)", e.Seat)
+		return fmt.Sprintf(" (seat %s%s)", e.Seat, by)
 	case e.Network != "":
 		return fmt.Sprintf(" (%s)", e.Network)
 	}

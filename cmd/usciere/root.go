@@ -30,7 +30,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(
 		serveCommand(), checkCommand(), restoreCommand(),
 		statusCommand(),
-		officeCommand(), networkCommand(), hostCommand(), seatCommand(), serviceCommand(),
+		officeCommand(), networkCommand(), hostCommand(), seatCommand(), deviceCommand(), dhcpCommand(), serviceCommand(),
 		requestCommand(), allowCommand(), grantCommand(), explainCommand(),
 		letterCommand(), outboxCommand(),
 		auditCommand(), registerCommand(), reviewCommand(),

@@ -21,6 +21,7 @@ import (
 	"usciere/cmd/usciere/settings"
 	"usciere/policy"
 	"usciere/policy/admin"
+	"usciere/policy/lease"
 	"usciere/policy/store"
 	"usciere/resolver"
 	"usciere/resolver/answercache"
@@ -139,6 +140,7 @@ type daemon struct {
 	admin       *admin.Server
 	pages       *portalPages
 	desk        *desk
+	leases      *lease.Watcher     // nil: no DHCP server's are known
 	stop        context.CancelFunc // ends questions under way
 }
 
@@ -212,6 +214,7 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 			return nil, err
 		}
 	}
+	d.openLeases(s.DHCP)
 	d.desk = newDesk(d.rules, func() settings.Settings { return d.inForce.Load().settings }, time.Now, d.log)
 	d.desk.post.Use(mailServer)
 	d.cache = answercache.New(answercache.Config{
@@ -243,6 +246,9 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 	atDesk, home := context.WithCancel(context.Background())
 	var desk sync.WaitGroup
 	desk.Go(func() { d.desk.run(atDesk) })
+	if d.leases != nil {
+		desk.Go(func() { d.leases.Run(atDesk) })
+	}
 	defer desk.Wait()
 	defer home()
 	go debug.FreeOSMemory() // reading a million rules leaves behind as much as they take

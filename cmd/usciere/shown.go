@@ -20,6 +20,7 @@ func (d *daemon) openAdmin(path string, groups settings.Admin) (err error) {
 		Rules: d.rules, Store: d.store, Resolver: shown{d},
 		Groups:  admin.Groups{Admin: groups.Group, Viewer: groups.Viewers, Head: groups.Head},
 		Version: Version, Started: d.started, Daemon: d.describe, Log: d.log,
+		Leases:  d.leaseList,
 		Letters: func() letter.Style { return styleOf(d.inForce.Load().settings) },
 	})
 	return nil
@@ -56,7 +57,7 @@ func (d *daemon) problems() []string {
 			out = append(out, "security list "+l.Problem)
 		}
 	}
-	out = append(out, d.certificateProblems()...)
+	out = append(append(out, d.certificateProblems()...), d.leaseProblems()...)
 	return append(append(out, d.pages.problems()...), d.stuckLetters()...)
 }
 

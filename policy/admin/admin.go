@@ -30,6 +30,7 @@ type Config struct {
 	Version  string // of the program
 	Started  time.Time
 	Daemon   func() Daemon       // what the daemon says of itself; nil: nothing
+	Leases   func() LeaseList    // which machine has which address; nil: nothing is known
 	Letters  func() letter.Style // how letters look; nil: plain
 	Now      func() time.Time    // nil: time.Now
 	Log      *slog.Logger        // nil: slog.Default
@@ -95,6 +96,9 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Daemon == nil {
 		cfg.Daemon = func() Daemon { return Daemon{} }
+	}
+	if cfg.Leases == nil {
+		cfg.Leases = func() LeaseList { return LeaseList{} }
 	}
 	if cfg.Letters == nil {
 		cfg.Letters = func() letter.Style { return letter.Style{} }

@@ -212,6 +212,26 @@ func (c *Client) FlushCache(ctx context.Context, asked FlushRequest) (*Flushed, 
 	return post[*Flushed](ctx, c, "/v1/cache/flush", asked)
 }
 
+// AddDevice makes a machine a workstation of a seat.
+func (c *Client) AddDevice(ctx context.Context, change policy.AddDevice) (*policy.Seated, error) {
+	return post[*policy.Seated](ctx, c, "/v1/device/add", change)
+}
+
+// RemoveDevice takes a machine from its seat.
+func (c *Client) RemoveDevice(ctx context.Context, change policy.RemoveDevice) (*policy.Seated, error) {
+	return post[*policy.Seated](ctx, c, "/v1/device/remove", change)
+}
+
+// Devices lists the devices of all seats.
+func (c *Client) Devices(ctx context.Context) (*DeviceList, error) {
+	return get[*DeviceList](ctx, c, "/v1/device/list", nil)
+}
+
+// Leases lists which machine has which address.
+func (c *Client) Leases(ctx context.Context) (*LeaseList, error) {
+	return get[*LeaseList](ctx, c, "/v1/lease/list", nil)
+}
+
 // Upstreams lists the servers that are asked.
 func (c *Client) Upstreams(ctx context.Context) (*UpstreamList, error) {
 	return get[*UpstreamList](ctx, c, "/v1/upstream/list", nil)

@@ -40,6 +40,14 @@ var everyCommand = []struct {
 	{"/v1/host/add", func(ctx context.Context, c *Client) (any, error) {
 		return c.AddHost(ctx, policy.AddHost{Addr: netip.MustParseAddr("10.20.9.9"), Office: "cultura", Role: policy.Server})
 	}},
+	{"/v1/device/add", func(ctx context.Context, c *Client) (any, error) {
+		return c.AddDevice(ctx, policy.AddDevice{Device: "52:54:00:12:34:56", Seat: "dirigente-anagrafe"})
+	}},
+	{"/v1/device/list", func(ctx context.Context, c *Client) (any, error) { return c.Devices(ctx) }},
+	{"/v1/lease/list", func(ctx context.Context, c *Client) (any, error) { return c.Leases(ctx) }},
+	{"/v1/device/remove", func(ctx context.Context, c *Client) (any, error) {
+		return c.RemoveDevice(ctx, policy.RemoveDevice{Device: "52:54:00:12:34:56"})
+	}},
 	{"/v1/host/list", func(ctx context.Context, c *Client) (any, error) { return c.Hosts(ctx) }},
 	{"/v1/host/remove", func(ctx context.Context, c *Client) (any, error) {
 		return c.RemoveHost(ctx, policy.RemoveHost{Addr: netip.MustParseAddr("10.20.9.9")})

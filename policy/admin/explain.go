@@ -33,18 +33,19 @@ type Question struct {
 
 // Explanation says whether a client may ask a name, and why.
 type Explanation struct {
-	Action  string      `json:"action"` // allow, local, sinkhole or refuse
-	Name    policy.Name `json:"name"`
-	Type    policy.Type `json:"type"`
-	At      time.Time   `json:"at"`
-	Client  string      `json:"client,omitempty"` // address
-	Office  string      `json:"office,omitempty"`
-	Called  string      `json:"office_name,omitempty"`
-	Network string      `json:"network,omitempty"` // by which the client is of the office; empty: by its own entry or its seat
-	Role    policy.Role `json:"role,omitempty"`
-	Seat    string      `json:"seat,omitempty"` // that the client is bound to
-	Holder  string      `json:"holder,omitempty"`
-	Why     string      `json:"why"`
+	Action  string          `json:"action"` // allow, local, sinkhole or refuse
+	Name    policy.Name     `json:"name"`
+	Type    policy.Type     `json:"type"`
+	At      time.Time       `json:"at"`
+	Client  string          `json:"client,omitempty"` // address
+	Office  string          `json:"office,omitempty"`
+	Called  string          `json:"office_name,omitempty"`
+	Network string          `json:"network,omitempty"` // by which the client is of the office; empty: by its own entry or its seat
+	Role    policy.Role     `json:"role,omitempty"`
+	Seat    string          `json:"seat,omitempty"` // that the client is bound to
+	Holder  string          `json:"holder,omitempty"`
+	Device  policy.DeviceID `json:"device,omitempty"` // of the seat, that a DHCP lease or the neighbour table says it is
+	Why     string          `json:"why"`
 
 	Rule    string        `json:"rule,omitempty"`    // that allows
 	Service string        `json:"service,omitempty"` // whose rule it is
@@ -195,7 +196,7 @@ func (c *call) describe(out *Explanation, who *policy.Client) {
 	}
 	if seat, ok := c.rules.Seat(who.Seat); ok {
 		holder, _ := seat.HolderOn(policy.DayOf(out.At, c.rules.Town().Zone))
-		out.Seat, out.Holder = seat.ID, holder.Name
+		out.Seat, out.Holder, out.Device = seat.ID, holder.Name, who.Device
 	}
 }
 

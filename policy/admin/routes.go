@@ -50,6 +50,11 @@ var routes = []route{
 	{"POST", "/v1/host/remove", change, apply[policy.RemoveHost]},
 	{"GET", "/v1/host/list", read, listHosts},
 
+	{"POST", "/v1/device/add", change, apply[policy.AddDevice]},
+	{"POST", "/v1/device/remove", change, apply[policy.RemoveDevice]},
+	{"GET", "/v1/device/list", read, listDevices},
+	{"GET", "/v1/lease/list", read, listLeases},
+
 	{"POST", "/v1/seat/add", change, apply[policy.AddSeat]},
 	{"POST", "/v1/seat/assign", change, apply[policy.AssignSeat]},
 	{"POST", "/v1/seat/remove", change, apply[policy.RemoveSeat]},

@@ -29,6 +29,9 @@ var kinds = map[string]func(*Rules, journal.Entry) string{
 	"seat.set":    reads((*Rules).putSeated),
 	"seat.remove": reads((*Rules).removeSeat),
 
+	"device.add":    reads((*Rules).putSeated),
+	"device.remove": reads((*Rules).putSeated),
+
 	"host.add":    reads((*Rules).putHost),
 	"host.set":    reads((*Rules).putHost),
 	"host.remove": reads((*Rules).removeHost),

@@ -59,7 +59,7 @@ func someChange(t *rapid.T, town *aTown) policy.Change {
 	one := func(t policy.Table) uint32 { return uint32(town.store.next[t]) + 1 }
 	hosts := func() []netip.Addr { return rapid.SliceOfN(someAddrs, 0, 2).Draw(t, "hosts") }
 	protocol := fmt.Sprintf("%d/2026", len(town.store.entries)+1)
-	kinds := "grant ask approve grant ask approve revoke grant approve assign seat host set-host service set-seat deny withdraw expire letter remind network office -host -network -service -seat -office"
+	kinds := "grant ask approve grant ask approve revoke grant approve assign seat device device -device host set-host service set-seat deny withdraw expire letter remind network office -host -network -service -seat -office"
 	switch rapid.SampledFrom(strings.Fields(kinds)).Draw(t, "change") {
 	case "office":
 		return policy.AddOffice{ID: someOffices.Draw(t, "id"), Name: "x", Networks: rapid.SliceOfN(someNets, 0, 1).Draw(t, "networks")}
@@ -92,6 +92,10 @@ func someChange(t *rapid.T, town *aTown) policy.Change {
 	case "set-host":
 		return policy.SetHost{Addr: someAddrs.Draw(t, "addr"), Office: someOffices.Draw(t, "office"),
 			Seats: []policy.Binding{{Seat: someSeats.Draw(t, "seat"), From: someDay(t, town.now, "from")}}}
+	case "device":
+		return policy.AddDevice{Device: rapid.SampledFrom([]policy.DeviceID{"52:54:00:00:00:01", "pc-segretario"}).Draw(t, "device"), Seat: someSeats.Draw(t, "seat")}
+	case "-device":
+		return policy.RemoveDevice{Device: rapid.SampledFrom([]policy.DeviceID{"52:54:00:00:00:01", "pc-segretario"}).Draw(t, "device")}
 	case "-seat":
 		return policy.RemoveSeat{Seat: someSeats.Draw(t, "seat")}
 	case "service":

@@ -121,6 +121,7 @@ func (s Seat) facts(hosts []Workstation) facts {
 	return facts{
 		one("office", s.Office), one("name", s.Name), one("role", string(s.Role)), one("mailbox", s.Mailbox),
 		many("holders", s.Holders, func(h Holder) string { return h.Name + span(h.From, h.Until) }),
+		many("devices", s.Devices, func(d Device) string { return strings.TrimSpace(d.ID.String() + " " + d.Name) }),
 		many("hosts", hosts, func(w Workstation) string { return w.Addr.String() + span(w.From, w.Until) }),
 	}
 }

@@ -154,6 +154,7 @@ func (d *differ) seatsAndHosts() {
 		return out
 	}
 	before, after := workstations(is), workstations(willBe)
+	d.releaseDevices()
 	for _, id := range slices.Sorted(maps.Keys(d.next.Seats)) {
 		seat := d.next.Seats[id]
 		old, exists := d.now.Seats[id]
@@ -161,6 +162,9 @@ func (d *differ) seatsAndHosts() {
 			c := policy.SetSeat{ID: string(id), Name: seat.Name, Office: seat.Office, Role: seat.Role, Mailbox: seat.Mailbox}
 			for _, h := range seat.Holders {
 				c.Holders = append(c.Holders, policy.Holder(h))
+			}
+			for _, dev := range seat.Devices {
+				c.Devices = append(c.Devices, policy.Device(dev))
 			}
 			d.change(c, origin{path: at("seats", id)})
 		}
@@ -171,6 +175,23 @@ func (d *differ) seatsAndHosts() {
 		}
 	}
 	d.hosts(is, willBe)
+}
+
+// releaseDevices takes from seats the devices that other seats are to have.
+func (d *differ) releaseDevices() {
+	owner := map[policy.DeviceID]ID{}
+	for id, seat := range d.next.Seats {
+		for _, dev := range seat.Devices {
+			owner[dev.ID] = id
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.now.Seats)) {
+		for _, dev := range d.now.Seats[id].Devices {
+			if to, wanted := owner[dev.ID]; wanted && to != id {
+				d.change(policy.RemoveDevice{Device: dev.ID}, origin{path: at("seats", to)})
+			}
+		}
+	}
 }
 
 func (d *differ) hosts(is, willBe map[netip.Addr][]policy.Binding) {

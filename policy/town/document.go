@@ -50,7 +50,14 @@ type Seat struct {
 	Role    policy.Role   `json:"role,omitempty" doc:"The role of its workstations; not server." def:"manager"`
 	Mailbox string        `json:"mailbox,omitempty" doc:"The seat's own mailbox."`
 	Hosts   []Workstation `json:"hosts,omitempty" doc:"Its workstations."`
+	Devices []Device      `json:"devices,omitempty" doc:"Its workstations that are known by their DHCP leases, wherever they are."`
 	Holders []Holder      `json:"holders,omitempty" doc:"Who holds it when, in order of time."`
+}
+
+// Device is a workstation of a seat, known by itself.
+type Device struct {
+	ID   policy.DeviceID `json:"id" required:"true" short:"true" doc:"Its hardware address, or the host name in its lease."`
+	Name string          `json:"name,omitempty" doc:"A name for people."`
 }
 
 // Workstation is a workstation of a seat, for a time.

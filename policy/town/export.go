@@ -72,6 +72,9 @@ func read(s *policy.Snapshot, r policy.Records, now time.Time) (*inForce, error)
 		for _, h := range seat.Holders {
 			out.Holders = append(out.Holders, Holder(h))
 		}
+		for _, dev := range seat.Devices {
+			out.Devices = append(out.Devices, Device(dev))
+		}
 		for _, w := range workstations[seat.ID] {
 			if w.Until == "" && len(out.Holders) > 0 && w.From == out.Holders[0].From {
 				w.From = ""

@@ -30,7 +30,9 @@ var (
 func someChange(t *rapid.T) policy.Change {
 	moment := rapid.OneOf(rapid.Just(policy.Moment("")), someDays)
 	grounds := rapid.SliceOfNDistinct(rapid.SampledFrom(policy.Grounds), 0, 2, rapid.ID)
-	switch rapid.IntRange(-2, 11).Draw(t, "change") {
+	switch rapid.IntRange(-3, 11).Draw(t, "change") {
+	case -3:
+		return policy.AddDevice{Device: rapid.SampledFrom([]policy.DeviceID{"52:54:00:00:00:01", "pc"}).Draw(t, "device"), Seat: someSeats.Draw(t, "seat"), Name: rapid.SampledFrom([]string{"", "x"}).Draw(t, "name")}
 	case -2:
 		pec := grounds.Draw(t, "grounds")
 		return policy.ChangeOffice{ID: someIDs.Draw(t, "office"), PEC: &pec}

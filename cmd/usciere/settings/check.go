@@ -38,6 +38,7 @@ func (s Settings) check(r *report) {
 	r.sinkhole(s.Sinkhole)
 	r.portal(s.Portal)
 	r.tls(s)
+	r.dhcp(s.DHCP)
 	r.security(s.Security)
 	r.letters(s.Letters)
 	r.mail(s.Mail)
