@@ -61,4 +61,4 @@ func prefixes(all ...string) (out []netip.Prefix) {
 }
 
 // publicText is the list as a file of domains.
-func publicText() string { return strings.Join(PublicNames, "\n") + "\n" }
+func publicText() string { return "." + strings.Join(PublicNames, "\n.") + "\n" }
