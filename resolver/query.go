@@ -54,7 +54,7 @@ func (r *Resolver) Serve(req *listen.Request) {
 		r.protest(q, outcome)
 		return
 	}
-	q.client = rules.Who(req.Client.Addr(), q.at)
+	q.client = r.who(q, rules, setup)
 	if !q.client.Inside {
 		r.count(q).refused.Add(1)
 		r.refuse(q, wire.RcodeRefused, edeProhibited)

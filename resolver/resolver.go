@@ -41,7 +41,8 @@ type Setup struct {
 	Security  Security
 	Identity  Identity
 	Encrypted Encrypted
-	ClientTTL uint32 // seconds: the longest TTL a client is told
+	Fronts    []netip.Prefix // load balancers that name the client in the question (RFC 7871)
+	ClientTTL uint32         // seconds: the longest TTL a client is told
 }
 
 // LocalZone is a zone answered here, and for whom (R2).

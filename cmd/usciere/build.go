@@ -52,6 +52,7 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		Security:  securityOf(s.Security, d.lists),
 		Identity:  identityOf(s.Identity),
 		Encrypted: encrypted,
+		Fronts:    s.Front.ECS,
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
 	}
 	outside := groupConfig("upstream", servers, s.Upstream.Strategy, s.Upstream)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -177,6 +178,9 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 		Guest: func(client netip.Addr) bool { return !d.rules.Snapshot().Inside(client) },
 		TLS:   s.TLS.Listen, HTTPS: s.TLS.HTTPS, QUIC: s.TLS.QUIC,
 	}
+	if len(s.Front.Proxy) > 0 {
+		config.Proxied = func(peer netip.Addr) bool { return within(s.Front.Proxy, peer) }
+	}
 	if d.certificate != nil {
 		config.Certificate = d.certificate.Get
 	}
@@ -231,6 +235,10 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 		return nil, err
 	}
 	return d, d.openAdmin(socket, s.Admin)
+}
+
+func within(networks []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // run serves until ctx ends; a signal on hup reads the settings again.

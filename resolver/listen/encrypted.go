@@ -60,7 +60,7 @@ func (s *Server) bindEncrypted() (err error) {
 			return l.Addr().(*net.TCPAddr).AddrPort(), nil
 		}
 	}
-	if s.tlsAddrs, err = s.bindEach(s.cfg.TLS, "tls", overTCP(&s.tls)); err != nil {
+	if s.tlsAddrs, err = s.bindEach(s.cfg.TLS, "listen", overTCP(&s.tls)); err != nil {
 		return err
 	}
 	if s.httpsAddrs, err = s.bindEach(s.cfg.HTTPS, "https", overTCP(&s.https)); err != nil {
@@ -71,11 +71,11 @@ func (s *Server) bindEncrypted() (err error) {
 }
 
 // bindEach binds the endpoints of some configured addresses for one transport.
-func (s *Server) bindEach(addrs []string, transport string, bind func(endpoint) (netip.AddrPort, error)) (bound []netip.AddrPort, err error) {
+func (s *Server) bindEach(addrs []string, setting string, bind func(endpoint) (netip.AddrPort, error)) (bound []netip.AddrPort, err error) {
 	for _, text := range addrs {
 		endpoints, err := parseAddr(text)
 		if err != nil {
-			return bound, fmt.Errorf("%s: %w", transport, err)
+			return bound, fmt.Errorf("tls.%s: %w", setting, err)
 		}
 		port := endpoints[0].addr.Port()
 		for _, e := range endpoints {
@@ -84,8 +84,11 @@ func (s *Server) bindEach(addrs []string, transport string, bind func(endpoint) 
 			if err != nil && e.optional && familyMissing(err) {
 				continue
 			}
+			if taken := (*InUseError)(nil); errors.As(err, &taken) {
+				taken.Setting = "tls." + setting
+			}
 			if err != nil {
-				return bound, fmt.Errorf("%s: %w", transport, err)
+				return bound, err
 			}
 			port = at.Port()
 			bound = append(bound, netip.AddrPortFrom(e.addr.Addr(), port))

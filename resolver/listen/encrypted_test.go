@@ -296,3 +296,20 @@ func TestEncryptedTransportsNeedACertificateAndFreePorts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestATakenPortNamesItsSetting(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for setting, config := range map[string]Config{"tls.listen": {TLS: []string{l.Addr().String()}}, "tls.https": {HTTPS: []string{l.Addr().String()}}} {
+		config.Addrs = []string{"127.0.0.1:0"}
+		config.Certificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
+		if taken := new(InUseError); !errors.As(mustFail(Open(config)), &taken) || taken.Setting != setting {
+			t.Errorf("%s: %+v", setting, taken)
+		}
+	}
+}
+
+func mustFail(_ *Server, err error) error { return err }

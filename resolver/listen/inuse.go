@@ -2,6 +2,7 @@ package listen
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -18,6 +19,7 @@ type InUseError struct {
 	Addr    string // address and port that could not be bound
 	Network string // "udp" or "tcp"
 	PID     int    // of the process that holds it; 0 when not known
+	Setting string // where another address is chosen; empty: --listen
 	Program string // its name (at most 15 octets, as the kernel keeps it); empty when not known
 
 	err error
@@ -35,7 +37,7 @@ func (e *InUseError) Unwrap() error { return e.err }
 // Error names the culprit and the way out.
 func (e *InUseError) Error() string {
 	head := fmt.Sprintf("listen on %s %s: the port is taken by ", e.Network, e.Addr)
-	const way = ": stop it or choose another --listen"
+	way := ": stop it or choose another " + cmp.Or(e.Setting, "--listen")
 	switch {
 	case e.PID == 0:
 		_, port, _ := strings.Cut(e.Addr[strings.LastIndexByte(e.Addr, ']')+1:], ":")

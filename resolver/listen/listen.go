@@ -42,6 +42,9 @@ type Config struct {
 	// Guest says whether an address is a stranger's: its connections have one question, [guestTime], and [maxGuests]
 	// places in all, so that strangers take none from the others. nil: nobody is.
 	Guest func(netip.Addr) bool
+	// Proxied says whether a peer is a load balancer, which says in the PROXY protocol, version 2, who asks, over UDP, TCP and TLS: its
+	// word is taken for [Request.Client], and what comes from it without is dropped. nil: nobody is.
+	Proxied func(netip.Addr) bool
 	// MaxPendingPerClient bounds the detached requests of one source address; beyond it [Request.Detach] fails; default 200.
 	MaxPendingPerClient int
 	// MaxPending bounds the detached requests in all; beyond it [Request.Detach] fails; default 10,000.
@@ -114,6 +117,8 @@ type Server struct {
 	workers  sync.WaitGroup // readers, acceptors, connections
 	detached sync.WaitGroup // detached requests; grows only from workers
 	pending  atomic.Int64   // the same, as a number to be limited
+
+	introduced atomic.Int64 // connections of load balancers that have not said yet whose they are
 
 	streams                  [QUIC + 1]counts // by transport, but for UDP
 	shed, panics, tcpRefused atomic.Uint64

@@ -45,7 +45,7 @@ type tcpConn struct {
 	conn   net.Conn
 	below  net.Conn // the same, or what TLS is spoken over
 	counts *counts
-	client netip.Addr
+	client netip.AddrPort
 	guest  bool // has one question
 	in     *bufio.Reader
 	packet []byte // reused between messages
@@ -77,7 +77,7 @@ func (s *Server) acceptEach(l *net.TCPListener, admit func(conn *net.TCPConn, cl
 		}
 		peer, _ := conn.RemoteAddr().(*net.TCPAddr)
 		local, _ := conn.LocalAddr().(*net.TCPAddr)
-		if peer == nil || local == nil || !admit(conn, withoutZone(peer.AddrPort()), withoutZone(local.AddrPort())) {
+		if peer == nil || local == nil || !s.introduceTo(admit, conn, withoutZone(peer.AddrPort()), withoutZone(local.AddrPort())) {
 			conn.Close()
 		}
 	}
@@ -88,7 +88,7 @@ func (s *Server) admit(c *tcpConn, h Handler) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ok bool
-	if c.guest, ok = s.enter(c, c.client); !ok {
+	if c.guest, ok = s.enter(c, c.client.Addr()); !ok {
 		return false
 	}
 	s.workers.Go(func() {
@@ -102,7 +102,7 @@ func (s *Server) discharge(c *tcpConn) {
 	c.conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.leave(c, c.client, c.guest)
+	s.leave(c, c.client.Addr(), c.guest)
 }
 
 // enter counts a client's connection, unless a limit or the end of the server forbids; who calls it holds s.mu.
@@ -145,7 +145,7 @@ func newConn(s *Server, conn net.Conn, client, local netip.AddrPort) *tcpConn {
 		conn:   conn,
 		below:  conn,
 		counts: &s.streams[TCP],
-		client: client.Addr(),
+		client: client,
 		in:     bufio.NewReaderSize(conn, 2048),
 		slots:  make(chan struct{}, s.cfg.MaxPendingPerConn),
 	}
@@ -174,7 +174,7 @@ func (c *tcpConn) serve(h Handler) {
 		}
 		c.touch()
 		c.counts.queries.Add(1)
-		r.Packet, r.At, r.detached = msg, c.server.cfg.Now(), nil
+		r.Packet, r.Client, r.At, r.detached = msg, c.client, c.server.cfg.Now(), nil
 		c.server.serve(h, r)
 		r.releaseScratch()
 		if r.detached == nil {

@@ -75,9 +75,16 @@ func (u *udpSocket) serve(h Handler, r *Request, n int) {
 	}
 }
 
-// take makes the request of the i-th datagram; it is not ok when it came to an address that cannot be replied from.
+// take makes the request of the i-th datagram; it is not ok when it came to an address that cannot be replied from, or a load balancer
+// does not say who asks.
 func (u *udpSocket) take(r *Request, i int) (ok bool) {
 	r.place, r.Packet, r.Client, r.detached = i, r.batch.packet(i), r.batch.peer(i), nil
+	if u.server.cfg.Proxied != nil && u.server.cfg.Proxied(r.Client.Addr()) {
+		var err error
+		if r.Client, r.Packet, err = unwrap(r.Packet, r.Client); err != nil {
+			return false
+		}
+	}
 	if r.batch.in[i].header.Control == nil {
 		return true
 	}

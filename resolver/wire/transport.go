@@ -16,30 +16,14 @@ type Wishes struct {
 
 // WishesOf reads them from a query; of one that is malformed before its OPT record there are none.
 func WishesOf(pkt []byte) (w Wishes) {
-	off, ok := questionsUntil(pkt)
-	if !ok {
-		return w
-	}
-	for n := recordCount(pkt); ok && n > 0; n-- {
-		var r record
-		if r, off, ok = recordAt(pkt, off); !ok || r.typ != TypeOPT {
-			continue
+	eachOption(pkt, func(code uint16, value []byte) {
+		switch code {
+		case optionKeepalive:
+			w.Keepalive = w.Keepalive || len(value) == 0 // a client gives no time (RFC 7828 §3.2.1)
+		case optionPadding:
+			w.Padding = true
 		}
-		for options := r.rdata; len(options) >= 4; {
-			end := 4 + int(binary.BigEndian.Uint16(options[2:]))
-			if end > len(options) {
-				break
-			}
-			switch binary.BigEndian.Uint16(options) {
-			case optionKeepalive:
-				w.Keepalive = w.Keepalive || end == 4 // a client gives no time (RFC 7828 §3.2.1)
-			case optionPadding:
-				w.Padding = true
-			}
-			options = options[end:]
-		}
-		break
-	}
+	})
 	return w
 }
 

@@ -39,6 +39,7 @@ func (s Settings) check(r *report) {
 	r.portal(s.Portal)
 	r.tls(s)
 	r.dhcp(s.DHCP)
+	r.front(s.Front)
 	r.security(s.Security)
 	r.letters(s.Letters)
 	r.mail(s.Mail)

@@ -37,6 +37,7 @@ type Settings struct {
 	Cache    Cache     `yaml:"cache" doc:"The answer cache, shared by all offices. Times are whole seconds." reload:"restart"`
 	TCP      TCP       `yaml:"tcp" doc:"Limits of DNS over TCP, and over TLS, HTTPS and QUIC: they count together." reload:"restart"`
 	TLS      TLS       `yaml:"tls" doc:"DNS over TLS, HTTPS and QUIC, beside that of listen, within the limits of tcp; off without addresses."`
+	Front    Front     `yaml:"front" doc:"Load balancers in front, such as dnsdist, that say who asks. Nobody else is believed, and without saying so they speak for nobody."`
 	DHCP     DHCP      `yaml:"dhcp" doc:"Where the leases of the town's DHCP servers are, by which the devices of seats are known wherever they are." reload:"restart"`
 	Log      Log       `yaml:"log" doc:"The daemon's own log, on standard error."`
 }
