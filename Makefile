@@ -51,7 +51,8 @@ bench-office: build ## play a town hall's morning against the binary; prints lat
 	$(GO) run ./bench/office
 
 e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, nmap, unbound, nsd, knot, dnsperf, curl, exim, chromium, dnsmasq, kea, udhcpc with apt, axe-core with npm)
-	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap exim4-daemon-light:exim4 chromium:chromium iproute2:ip npm:npm dnsmasq-base:dnsmasq kea-dhcp4-server:kea-dhcp4 udhcpc:udhcpc iputils-ping:ping
+	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap exim4-daemon-light:exim4 chromium:chromium iproute2:ip npm:npm dnsmasq-base:dnsmasq kea-dhcp4-server:kea-dhcp4 udhcpc:udhcpc iputils-ping:ping systemd:systemctl
+	.ci/unpack systemd-resolved libsystemd-shared
 	.ci/npm axe-core@4.14.1
 	$(GO) test -tags e2e -count 1 -timeout 20m ./cmd/usciere/e2e/... ./resolver/upstream
 
