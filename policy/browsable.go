@@ -28,6 +28,20 @@ func Browsable(name []byte) bool {
 	return string(name[last:]) != "\x04arpa\x00" && isPublic(name[last:])
 }
 
+// Inward says whether a question is one that machines mean for the network they are in, so that nobody outside is to be asked: the
+// address of a name of one label, which the public DNS does not give (SSAC 053), and names of automatic proxy configuration and of ISATAP
+// tunnels, whoever's domain they are tried in: who registered it would get the town's traffic.
+func Inward(name []byte, t Type) bool {
+	if name[0] == 0 {
+		return false
+	}
+	first := name[:1+int(name[0])]
+	if string(first) == "\x04wpad" || string(first) == "\x06isatap" {
+		return true
+	}
+	return name[len(first)] == 0 && (t == TypeA || t == TypeAAAA)
+}
+
 // isPublic says whether a single label, in wire form, is a top-level domain of the public DNS (publicsuffix.org). The list
 // takes a string, which would have to be made anew for every question: what it said of the labels asked last is kept.
 func isPublic(label []byte) bool {

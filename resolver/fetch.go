@@ -167,7 +167,11 @@ func (r *Resolver) keeper(q upstream.Question, way Route, s *setup) func(upstrea
 		name, at := []byte(q.Name), r.now()
 		switch {
 		case err == nil && !isFailure(a):
-			r.cache.Put(name, q.Type, q.Class, q.DO, q.CD, way.number, a.Msg, a.TTL, a.AD, at)
+			put := r.cache.Put
+			if way.Forward != "" { // what a domain controller says holds as long as it says
+				put = r.cache.PutExact
+			}
+			put(name, q.Type, q.Class, q.DO, q.CD, way.number, a.Msg, a.TTL, a.AD, at)
 		case errors.Is(err, upstream.ErrClosed) || errors.Is(err, upstream.ErrOverloaded) || r.setup.Load() != s: // says nothing of the servers in use
 		default:
 			r.cache.Fail(name, q.Type, q.Class, q.DO, q.CD, way.number, err != nil, at)

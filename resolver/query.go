@@ -122,6 +122,7 @@ type Route struct {
 	Forward policy.Name     // the forward's zone, if it was one
 	Verdict policy.Verdict  // when no zone or forward decided
 	Through policy.Name     // the name whose MX or SRV record pointed here, when that decided
+	Inward  bool            // a name that only the town's own network could have, which decided against a role without limits
 	Listed  blocklist.Match // the security list that the name is on, when that decided against a role without limits
 	Closed  policy.Name     // the most specific zone of ours over the name that the client does not see, if there is one
 	number  uint64          // of the group, in the answer cache
@@ -133,7 +134,8 @@ type Route struct {
 //  1. local zones and forwards, the most specific first; a zone that is not open to the office is not there,
 //  2. special names that none of them covers, so that local names never leave the town,
 //  3. the verdict of the rules: Decide has the order,
-//  4. of what a role without limits may ask, less what is on a security list (R9),
+//  4. of what a role without limits may ask, less the names that only the town's own network could have, and what is on a security list
+//     (R9),
 //  5. a host that the MX or mail SRV record of an allowed mail domain points to (R3).
 func (r *Resolver) route(rules *policy.Snapshot, setup *setup, c *policy.Client, name []byte, t policy.Type, at time.Time) Route {
 	if way, ok := setup.route(c, name, at, rules.Town()); ok {
@@ -141,6 +143,10 @@ func (r *Resolver) route(rules *policy.Snapshot, setup *setup, c *policy.Client,
 	}
 	way := Route{Verdict: rules.Decide(c, name, t, at)}
 	if way.Verdict.Action == policy.Allow {
+		if way.Verdict.Reason == policy.Unrestricted && policy.Inward(name, t) {
+			way.Inward, way.Verdict.Action = true, policy.Sinkhole
+			return way
+		}
 		if list, ok := setup.Security.listed(&way.Verdict, c, name); ok {
 			way.Listed, way.Verdict.Action = list, policy.Sinkhole
 			return way

@@ -132,7 +132,7 @@ func compile(s Setup) *setup {
 }
 
 // numberOf is a group's number in the answer cache: another one when other servers are asked, for other zones (none: for
-// every name), or believed otherwise, so that no answer is taken for theirs; the same after a restart.
+// every name), or believed or restrained otherwise, so that no answer is taken for theirs; the same after a restart.
 func numberOf(zones []policy.Name, g *upstream.Group) uint64 {
 	h := fnv.New64a()
 	for _, name := range zones {
@@ -141,7 +141,7 @@ func numberOf(zones []policy.Name, g *upstream.Group) uint64 {
 	for _, s := range g.Servers() {
 		_, _ = fmt.Fprint(h, " ", s.Addr)
 	}
-	_, _ = fmt.Fprint(h, " ", g.Trusted())
+	_, _ = fmt.Fprint(h, " ", g.Trusted(), g.WithoutECH())
 	return h.Sum64()
 }
 

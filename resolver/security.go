@@ -26,6 +26,8 @@ func (s *Security) listed(v *policy.Verdict, c *policy.Client, name []byte) (blo
 // modeOf is how a question that goes nowhere is answered.
 func (s *setup) modeOf(c *policy.Client, way *Route) policy.Mode {
 	switch {
+	case way.Inward:
+		return policy.NXDomain
 	case way.Listed.List == nil:
 		return modeOf(c, s.Sinkhole)
 	case s.Security.Mode != "":

@@ -93,6 +93,8 @@ func (r *Resolver) exists(q *query, rules *policy.Snapshot, way Route, setup *se
 		return true
 	case way.Listed.List != nil: // a client without limits has all that is not listed, and lives by no grants
 		return !way.Listed.Whole || rules.Exists(&policy.Client{}, q.Name())
+	case way.Inward:
+		return rules.Exists(&policy.Client{}, q.Name())
 	}
 	return rules.Exists(&q.client, q.Name()) || r.targets.exists(rules, &q.client, q.Name(), q.at)
 }

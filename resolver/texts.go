@@ -16,6 +16,8 @@ func blockedText(c *policy.Client, way *Route, asleep bool, contact string) (tex
 	case way.Listed.List != nil:
 		text[0], text[1] = "nome nell'elenco di sicurezza ", filepath.Base(way.Listed.Name)
 		text[2] = ": se serve, chiamare i servizi informatici"
+	case way.Inward:
+		text[0], text[3], text[4], text[5] = "nome di rete locale: non esce dal Comune", "", "", ""
 	case way.Verdict.Reason == policy.NoOffice:
 		text[0] = "postazione non assegnata a un ufficio: chiamare i servizi informatici"
 	case asleep:

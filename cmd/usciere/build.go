@@ -55,7 +55,7 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
 	}
 	outside := groupConfig("upstream", servers, s.Upstream.Strategy, s.Upstream)
-	outside.Outside = true
+	outside.Outside, outside.WithoutECH = true, !s.Upstream.ECH
 	for i, text := range s.Upstream.Private {
 		name, err := policy.ParseName(text)
 		if err != nil {
@@ -68,7 +68,7 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	for i, f := range s.Forwards {
 		forward := resolver.Forward{Group: upstream.New(groupConfig("forward "+f.Zones[0], f.Servers, f.Strategy, s.Upstream))}
 		all = append(all, forward.Group)
-		for _, text := range f.Zones {
+		for _, text := range settings.Domains(f.Zones) {
 			name, err := policy.ParseName(text)
 			if err != nil {
 				all.close()

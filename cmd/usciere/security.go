@@ -34,6 +34,9 @@ func securitySources(s settings.Security) (out []blocklist.Source, err error) {
 	for _, path := range s.Files {
 		out = append(out, blocklist.Source{Path: path, Format: format})
 	}
+	if s.PublicDNS {
+		out = append(out, blocklist.Source{Path: blocklist.PublicPath, Public: true})
+	}
 	return out, nil
 }
 

@@ -93,6 +93,7 @@ func (d shown) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Nam
 	if way.Closed != "" {
 		out.Closed = way.Closed.String()
 	}
+	out.Inward = way.Inward
 	if way.Listed.List != nil {
 		out.Listed = way.Listed.Name
 	}

@@ -17,6 +17,7 @@ type Judgement struct {
 	Verdict policy.Verdict
 	Local   string      // "zone comune.demo.test", "forward ad.example", "special name localhost": decided before the verdict
 	Through string      // the name whose MX or SRV record pointed to the one asked, when that is why it is allowed
+	Inward  bool        // a name that only the town's own network could have, which is why it is sinkholed
 	Listed  string      // the file of the security list that the name is on, when that is why it is sinkholed
 	Closed  string      // the local zone over the name that the client does not see
 	Mode    policy.Mode // how the name is answered if it is sinkholed
@@ -55,6 +56,7 @@ type Explanation struct {
 	Local   string      `json:"local,omitempty"`
 	Through string      `json:"through,omitempty"` // the name whose MX or SRV record points here
 	Listed  string      `json:"listed,omitempty"`  // file of the security list that the name is on
+	Inward  bool        `json:"inward,omitempty"`  // only the town\'s own network could have the name
 	Closed  string      `json:"closed,omitempty"`  // the local zone over the name that is not open to the office
 	Asleep  bool        `json:"asleep,omitempty"`  // a grant covers the name, but not now or not for this type
 	Mode    policy.Mode `json:"mode,omitempty"`    // of the sinkhole
@@ -116,6 +118,7 @@ func explain(c *call) (any, error) {
 	if who.Inside {
 		j := c.cfg.Resolver.Explain(c.rules, &who, name, typ, at)
 		verdict, out.Local, out.Through, out.Listed, out.Closed, out.Mode = j.Verdict, j.Local, j.Through, j.Listed, j.Closed, j.Mode
+		out.Inward = j.Inward
 	}
 	if out.Local != "" {
 		out.Action, out.Why, out.Mode = "local", out.Local+" is answered before the rules", ""
@@ -214,6 +217,9 @@ func (c *call) reason(r policy.Records, out *Explanation, who *policy.Client, v 
 		}
 	case policy.Unrestricted:
 		out.Why = "the role " + string(who.Role) + " has no limits (Art. 8)"
+		if out.Inward {
+			out.Why += ", but the name is one that only the town's own network could have: nobody outside is asked"
+		}
 		if out.Listed != "" {
 			out.Why += ", but the name is on the security list " + out.Listed
 			out.Hint = "take it out of the list, or make it an exception in a list named before it (see the README)"

@@ -277,9 +277,18 @@ func (c *Cache) relayStale(b *wire.Builder, dst []byte, q *wire.Query, e *entry)
 // another question or is no answer (RCODEs other than NOERROR and NXDOMAIN), and one too large for the cache, are not kept;
 // the entry that was there stays. Either way the question does not count as failing any more.
 func (c *Cache) Put(name []byte, typ, class uint16, do, cd bool, group uint64, msg []byte, ttl time.Duration, ad bool, now time.Time) {
-	q := question{name, typ, class, do, cd, group}
+	c.put(question{name, typ, class, do, cd, group}, msg, ttl, ad, false, now)
+}
+
+// PutExact is Put for an answer that lives no longer than it says: neither is its TTL raised to MinTTL, nor does it stand in when it is
+// over. That is for servers whose answers change under those who use them.
+func (c *Cache) PutExact(name []byte, typ, class uint16, do, cd bool, group uint64, msg []byte, ttl time.Duration, ad bool, now time.Time) {
+	c.put(question{name, typ, class, do, cd, group}, msg, ttl, ad, true, now)
+}
+
+func (c *Cache) put(q question, msg []byte, ttl time.Duration, ad, exact bool, now time.Time) {
 	k := c.key(q)
-	if e := c.newEntry(q, msg, ttl, ad, now); e != nil {
+	if e := c.newEntry(q, msg, ttl, ad, exact, now); e != nil {
 		c.shard(k).put(k, e)
 	}
 	c.failures.forget(k)

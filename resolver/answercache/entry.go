@@ -19,6 +19,7 @@ type entry struct {
 	nameLen uint8    // octets
 	do, cd  bool
 	ad      bool
+	exact   bool // see PutExact
 	group   uint64
 
 	hits       atomic.Uint32 // counted up to popular
@@ -30,7 +31,7 @@ type entry struct {
 const headerSize = 12 // of a DNS message
 
 // newEntry returns nil when msg is not to be kept.
-func (c *Cache) newEntry(q question, msg []byte, ttl time.Duration, ad bool, now time.Time) *entry {
+func (c *Cache) newEntry(q question, msg []byte, ttl time.Duration, ad, exact bool, now time.Time) *entry {
 	seconds := ttl / time.Second
 	if seconds <= 0 || len(q.name) > 255 || len(msg) < headerSize+len(q.name)+4 {
 		return nil
@@ -41,12 +42,16 @@ func (c *Cache) newEntry(q question, msg []byte, ttl time.Duration, ad bool, now
 	}
 	e := &entry{
 		msg: bytes.Clone(msg), ttls: ttls, stored: now.UnixNano(),
-		nameLen: uint8(len(q.name)), do: q.do, cd: q.cd, group: q.group, ad: ad,
+		nameLen: uint8(len(q.name)), do: q.do, cd: q.cd, group: q.group, ad: ad, exact: exact,
 	}
 	if !e.answers(q) || e.rcode() != uint8(wire.RcodeNoError) && e.rcode() != uint8(wire.RcodeNXDomain) {
 		return nil
 	}
-	e.life = c.clamp(uint32(min(seconds, time.Duration(c.cfg.MaxTTL))))
+	least := c.cfg.MinTTL
+	if exact {
+		least = 0
+	}
+	e.life = c.clamp(least, uint32(min(seconds, time.Duration(c.cfg.MaxTTL))))
 	ceiling := c.cfg.MaxTTL
 	if !e.positive() {
 		e.life = min(e.life, c.cfg.NegativeMax)
@@ -54,17 +59,17 @@ func (c *Cache) newEntry(q question, msg []byte, ttl time.Duration, ad bool, now
 	}
 	for _, at := range ttls {
 		field := e.msg[at : at+4]
-		binary.BigEndian.PutUint32(field, min(c.clamp(binary.BigEndian.Uint32(field)), ceiling))
+		binary.BigEndian.PutUint32(field, min(c.clamp(least, binary.BigEndian.Uint32(field)), ceiling))
 	}
 	return e
 }
 
-// clamp brings a TTL in seconds into the bounds of the Config; one with the top bit set counts as zero (RFC 2181 §8).
-func (c *Cache) clamp(ttl uint32) uint32 {
+// clamp brings a TTL in seconds between the least and the most of the Config; one with the top bit set counts as zero (RFC 2181 §8).
+func (c *Cache) clamp(least, ttl uint32) uint32 {
 	if ttl > 1<<31-1 {
 		ttl = 0
 	}
-	return min(max(ttl, c.cfg.MinTTL), c.cfg.MaxTTL)
+	return min(max(ttl, least), c.cfg.MaxTTL)
 }
 
 // name returns the name asked in canonical wire form.
@@ -102,7 +107,7 @@ func (e *entry) age(now time.Time) (seconds uint32, fresh bool) {
 // stale tells whether e is past its life by less than most, in seconds.
 func (e *entry) stale(now time.Time, most uint32) bool {
 	past := now.UnixNano() - e.stored - int64(e.life)*int64(time.Second)
-	return past >= 0 && past < int64(most)*int64(time.Second)
+	return !e.exact && past >= 0 && past < int64(most)*int64(time.Second)
 }
 
 // fit tells whether e is fresh, or stale by less than most, in seconds.

@@ -20,7 +20,7 @@ import (
 //	  stored     8 octets, Unix nanoseconds
 //	  group      8
 //	  life       4, seconds
-//	  flags      1: DO, CD, AD in the three lowest bits
+//	  flags      1: DO, CD, AD, and whether it is exact, in the four lowest bits
 //	  length     2, at least 1
 //	  message    as long as that
 //	SHA-256 of all before, 32 octets
@@ -63,6 +63,9 @@ func (e *entry) appendHeader(b []byte) []byte {
 	f := flags(e.do, e.cd)
 	if e.ad {
 		f |= 4
+	}
+	if e.exact {
+		f |= 8
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(e.stored))
 	b = binary.BigEndian.AppendUint64(b, e.group)
@@ -107,7 +110,7 @@ func (c *Cache) restore(header [recordHeader]byte, msg []byte, back int64, now t
 		return false
 	}
 	life := time.Duration(binary.BigEndian.Uint32(header[16:])) * time.Second
-	e := c.newEntry(q, msg, life, f&4 != 0, stored)
+	e := c.newEntry(q, msg, life, f&4 != 0, f&8 != 0, stored)
 	if e == nil || !e.fit(now, c.cfg.StaleMax) {
 		return false
 	}

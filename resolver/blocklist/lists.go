@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,10 +20,11 @@ const PollEvery = 30 * time.Second
 
 var errBeingWritten = errors.New("it changed while it was read: somebody is writing it")
 
-// Source is a file and how it is written.
+// Source is a file and how it is written, or the built-in list.
 type Source struct {
 	Path   string
 	Format Format
+	Public bool // the list of PublicNames, and no file
 }
 
 // Lists are the lists in force, in the order of their sources. The first list that knows a name decides.
@@ -109,7 +111,7 @@ func (l *Lists) Load(ctx context.Context, sources []Source) {
 		l.files = append(l.files, f)
 	}
 	for _, f := range l.files {
-		now, err := stampOf(f.Path)
+		now, err := f.stamp()
 		if f.seen = now; err != nil || now != f.read {
 			l.refresh(ctx, f)
 		}
@@ -122,7 +124,7 @@ func (l *Lists) Poll(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.files {
-		now, err := stampOf(f.Path)
+		now, err := f.stamp()
 		settled := now == f.seen
 		f.seen = now
 		if err != nil || settled && now != f.read {
@@ -207,6 +209,10 @@ func (f *file) names() int {
 
 // parse reads the file; now is its state before.
 func (f *file) parse(ctx context.Context, room int) (_ *List, now stamp, err error) {
+	if f.Public {
+		list, err := Parse(strings.NewReader(publicText()), f.Path, Domains, room)
+		return list, stamp{size: 1}, err
+	}
 	if now, err = stampOf(f.Path); err != nil {
 		return nil, now, err
 	}
@@ -223,6 +229,14 @@ func (f *file) parse(ctx context.Context, room int) (_ *List, now stamp, err err
 		return nil, now, fmt.Errorf("%s: %w", f.Path, errBeingWritten)
 	}
 	return list, now, err
+}
+
+// stamp is that of the source as it is now; what is built in stays as it is.
+func (s Source) stamp() (stamp, error) {
+	if s.Public {
+		return stamp{size: 1}, nil
+	}
+	return stampOf(s.Path)
 }
 
 // stampOf refuses what is no ordinary file: reading it might never end.

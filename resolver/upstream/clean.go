@@ -24,10 +24,10 @@ var (
 // clean makes an answer of a reply to q, whose question section is known to be q's in lower case (RFC 2181 §5.4.1: data that is not
 // the answer is not to be trusted). It keeps, in this order: the chain of CNAMEs and DNAMEs from the question's name and the records
 // of the asked type at its end; of a negative answer the SOA (RFC 2308 §2); with DO also the signatures of what is kept and the signed
-// NSEC and NSEC3 records of the authority section. All else goes: private addresses unless they are allowed, other owners, other classes, duplicates, the additional section.
+// NSEC and NSEC3 records of the authority section. All else goes: what may not pass, other owners, other classes, duplicates, the additional section.
 //
 // The error wraps errUnusable, or is errReferral or an rcodeError for RCODEs other than NOERROR and NXDOMAIN.
-func clean(q Question, pkt []byte, trusted, private bool) (Answer, error) {
+func clean(q Question, pkt []byte, trusted bool, may passes) (Answer, error) {
 	m, err := unpack(q, pkt)
 	if err != nil {
 		return Answer{}, err
@@ -39,9 +39,7 @@ func clean(q Question, pkt []byte, trusted, private bool) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if !private {
-		records = withoutPrivate(records)
-	}
+	records, changed := restrain(records, may)
 	authority, err := normalise(q.Class, m.Ns)
 	if err != nil {
 		return Answer{}, err
@@ -61,7 +59,7 @@ func clean(q Question, pkt []byte, trusted, private bool) (Answer, error) {
 		return Answer{}, errReferral
 	}
 	reply := newReply(q, m.Rcode)
-	reply.AuthenticatedData = trusted && m.AuthenticatedData
+	reply.AuthenticatedData = trusted && m.AuthenticatedData && !changed
 	reply.Answer, reply.Ns = c.kept, c.proof(authority, soa)
 	return pack(reply, lifetime(reply, c.complete, soa))
 }

@@ -243,7 +243,7 @@ func TestCleaning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, err := clean(q, pkt, false, true)
+			a, err := clean(q, pkt, false, passes{true, true})
 			if !errors.Is(err, tc.err) {
 				t.Fatalf("error %v, want %v", err, tc.err)
 			}
@@ -306,7 +306,7 @@ func TestAReplyThatEndsEarlyIsUnusable(t *testing.T) {
 		if n < headerLen+len(q.Name)+4 {
 			continue // the query's check sees to those
 		}
-		if _, err := clean(q, slices.Clone(pkt[:n]), false, true); !errors.Is(err, errUnusable) {
+		if _, err := clean(q, slices.Clone(pkt[:n]), false, passes{true, true}); !errors.Is(err, errUnusable) {
 			t.Errorf("the first %d octets of %d: %v", n, len(pkt), err)
 		}
 	}
@@ -339,7 +339,7 @@ func TestTheLargestRepliesAreCheap(t *testing.T) {
 		least := time.Hour
 		for range 5 {
 			copied, start := slices.Clone(pkt), time.Now()
-			clean(q, copied, false, true)
+			clean(q, copied, false, passes{true, true})
 			least = min(least, time.Since(start))
 		}
 		t.Logf("%s: %d octets cleaned in %v", name, len(pkt), least)
@@ -360,7 +360,7 @@ func BenchmarkCleanLargest(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := clean(q, pkt, false, true); err != nil {
+		if _, err := clean(q, pkt, false, passes{true, true}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -376,7 +376,7 @@ func BenchmarkClean(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := clean(q, pkt, false, true); err != nil {
+		if _, err := clean(q, pkt, false, passes{true, true}); err != nil {
 			b.Fatal(err)
 		}
 	}

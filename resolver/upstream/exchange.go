@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// udpBuffer is the room for one datagram in octets: more than ednsSize for servers that do not care. A longer one is cut by the
-	// kernel and then does not parse.
-	udpBuffer = 4096
+	// udpBuffer is the room for one datagram in octets: for any, since there are servers, domain controllers of Samba among them, that do
+	// not care for ednsSize.
+	udpBuffer = 65535
 	// wakeful is how many sockets one system call tells of at most.
 	wakeful = 32
 )

@@ -44,7 +44,7 @@ func FuzzClean(f *testing.F) {
 				t.Fatalf("kept for %v:\n%v", a.TTL, m)
 			}
 		}
-		again, err := clean(x.Question, slices.Clone(a.Msg), false, true)
+		again, err := clean(x.Question, slices.Clone(a.Msg), false, passes{true, true})
 		if err != nil || shownWhole(t, again.Msg) != shownWhole(t, a.Msg) || again.TTL != a.TTL {
 			t.Fatalf("cleaned again: %v\n%v\n%x\n%x", err, m, a.Msg, again.Msg)
 		}
@@ -73,11 +73,11 @@ func FuzzCleanPlain(f *testing.F) {
 		q, trusted, private := x.Question, flags&1 != 0, flags&2 != 0
 		q.CD = flags&4 != 0
 		copy(pkt[headerLen:], q.Name)
-		quick, ok := cleanPlain(q, slices.Clone(pkt), trusted, private)
+		quick, ok := cleanPlain(q, slices.Clone(pkt), trusted, passes{private, private})
 		if !ok {
 			return
 		}
-		slow, err := clean(q, pkt, trusted, private)
+		slow, err := clean(q, pkt, trusted, passes{private, private})
 		if err != nil {
 			t.Fatalf("taken, but %v: %x", err, pkt)
 		}

@@ -21,13 +21,13 @@ const (
 // cleanPlain makes of most replies what clean makes of all, but on the octets as they are: of an answer section of nothing but records
 // of the question's own name and type, and of denials with an SOA. It is not ok for any other reply, nor for one that has something
 // amiss, which is for clean to judge.
-func cleanPlain(q Question, pkt []byte, trusted, private bool) (a Answer, ok bool) {
+func cleanPlain(q Question, pkt []byte, trusted bool, may passes) (a Answer, ok bool) {
 	rcode, answers := pkt[3]&maskRcode, int(binary.BigEndian.Uint16(pkt[6:]))
 	if q.DO || answers > maxPlain || rcode != dns.RcodeSuccess && (rcode != dns.RcodeNameError || answers > 0) {
 		return a, false
 	}
 	start := headerLen + len(q.Name) + 4
-	end, ttl, ok := plainSet(q, pkt, start, answers, private)
+	end, ttl, ok := plainSet(q, pkt, start, answers, may)
 	if !ok {
 		return a, false
 	}
@@ -62,9 +62,12 @@ func plainFlags(q Question, rcode byte, ad bool) byte {
 
 // plainSet looks at n records from off on, which must be a set that clean would keep as it stands. It returns where the set ends, and its
 // least TTL.
-func plainSet(q Question, pkt []byte, off, n int, private bool) (end int, ttl uint32, ok bool) {
+func plainSet(q Question, pkt []byte, off, n int, may passes) (end int, ttl uint32, ok bool) {
 	layout, known := layouts[q.Type]
 	if n > 0 && (!known || slices.Contains(layout, aName)) { // names may be compressed against what goes
+		return 0, 0, false
+	}
+	if n > 0 && isBinding(q.Type) && may != (passes{true, true}) {
 		return 0, 0, false
 	}
 	ttl = maxTTL
@@ -84,7 +87,7 @@ func plainSet(q Question, pkt []byte, off, n int, private bool) (end int, ttl ui
 			}
 		}
 		set[i] = data
-		if !private && (q.Type == dns.TypeA || q.Type == dns.TypeAAAA) {
+		if !may.private && (q.Type == dns.TypeA || q.Type == dns.TypeAAAA) {
 			if addr, _ := netip.AddrFromSlice(data); isPrivate(addr) {
 				return 0, 0, false
 			}

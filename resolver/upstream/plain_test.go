@@ -40,10 +40,10 @@ func TestMostRepliesAreCleanedOnTheirOctets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := cleanPlain(q, slices.Clone(pkt), true, false); ok != tc.plain {
+		if _, ok := cleanPlain(q, slices.Clone(pkt), true, passes{}); ok != tc.plain {
 			t.Errorf("%s: %v", tc.name, ok)
 		}
-		if n := testing.AllocsPerRun(100, func() { cleanPlain(q, pkt, true, false) }); tc.plain && n > 3 {
+		if n := testing.AllocsPerRun(100, func() { cleanPlain(q, pkt, true, passes{}) }); tc.plain && n > 3 {
 			t.Errorf("%s: %v allocations", tc.name, n)
 		}
 	}

@@ -32,7 +32,7 @@ type query struct {
 	edns      bool   // it has an OPT record
 	exactCase bool   // the reply must repeat the name's case
 	trusted   bool   // the server's AD bit counts
-	private   bool   // private addresses may be in the answer
+	may       passes // be in the answer
 
 	caseChanged bool // the reply did not repeat the name's case, and did not have to
 }
@@ -59,7 +59,7 @@ func (q Question) check() error {
 // newQuery builds a query: fresh ID, RD=1, letter case and EDNS as the server can take them. AD=1 asks a validator to show
 // its AD bit without DO (RFC 6840 §5.7).
 func (g *Group) newQuery(q Question, how manner) *query {
-	x := &query{Question: q, edns: how.edns, exactCase: how.mixed, trusted: g.cfg.Trusted, private: g.mayBePrivate(q.Name)}
+	x := &query{Question: q, edns: how.edns, exactCase: how.mixed, trusted: g.cfg.Trusted, may: passes{private: g.mayBePrivate(q.Name), ech: !g.cfg.WithoutECH}}
 	b := make([]byte, 0, headerLen+len(q.Name)+4+optLen)
 	b = binary.BigEndian.AppendUint16(b, g.random.id())
 	flags := byte(0)
@@ -153,8 +153,8 @@ func (x *query) take(pkt []byte) (Answer, error) {
 	}
 	// Names that are compressed against the question would otherwise show our random case.
 	copy(pkt[headerLen:], x.Name)
-	if a, ok := cleanPlain(x.Question, pkt, x.trusted, x.private); ok {
+	if a, ok := cleanPlain(x.Question, pkt, x.trusted, x.may); ok {
 		return a, nil
 	}
-	return clean(x.Question, pkt, x.trusted, x.private)
+	return clean(x.Question, pkt, x.trusted, x.may)
 }

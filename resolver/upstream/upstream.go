@@ -36,6 +36,7 @@ type Config struct {
 	MaxInFlight int              // questions under way at once; 0 is DefaultMaxInFlight
 	Outside     bool             // the servers speak for the world outside: private addresses in their answers are dropped (S6),
 	Private     []string         // but for these domains, in canonical wire form, and all below
+	WithoutECH  bool             // the keys for Encrypted Client Hello are taken out of answers
 	RandomCase  bool             // random letter case in the query's name, which the reply must repeat (0x20)
 	SameCase    []netip.AddrPort // servers that RandomCase leaves out
 	Now         func() time.Time // the clock that what is known of a server ages by; nil is time.Now
@@ -189,3 +190,6 @@ func (g *Group) Name() string { return g.cfg.Name }
 
 // Trusted says whether the AD bit of the group's answers is passed on.
 func (g *Group) Trusted() bool { return g.cfg.Trusted }
+
+// WithoutECH says whether the keys for Encrypted Client Hello are taken out of its answers.
+func (g *Group) WithoutECH() bool { return g.cfg.WithoutECH }

@@ -128,9 +128,20 @@ func (r *report) line(key, text string, most int) {
 // domains checks forwards and zones, which share one space of names.
 func (r *report) domains(s Settings) {
 	first := map[string]string{} // domain, folded → key that has it
-	domain := func(path, name string) {
+	var domain func(path, name string)
+	domain = func(path, name string) {
 		if name == "" {
 			return // required, and reported as such
+		}
+		if strings.Contains(name, "/") && strings.HasPrefix(path, "forwards") {
+			zones, err := reverseZones(name)
+			if err != nil {
+				r.key(path, "%s", err)
+			}
+			for _, zone := range zones {
+				domain(path, zone)
+			}
+			return
 		}
 		folded, err := checkDomain(name)
 		if err != nil {

@@ -189,6 +189,7 @@ upstream:
   random_case: false
   same_case: [10.0.0.54:5353]
   strategy: fastest
+  ech: false
 forwards:
   - zones: [ad.comune.example.it, 20.10.in-addr.arpa]
     servers: [10.20.0.10]
@@ -206,13 +207,14 @@ zones:
       - office: 12
 sinkhole: {mode: zero, addresses: [10.20.0.53, "2001:db8:20::53"], contact: "chiedere al CED, int. 204"}
 portal: {enabled: false, name: accesso.comune.example.it, listen: ["10.20.0.53:80", ":8080"], https: ["10.20.0.53:443"], requests: false}
-security: {files: [liste/a, /b], format: rpz, mode: page, roles: [manager, elected-official]}
+security: {files: [liste/a, /b], format: rpz, mode: page, roles: [manager, elected-official], public_dns: true}
 letters: {language: de, heading: [CED, "Via 1"], signature: [Leitung], reminders: [60]}
 mail: {server: "posta.example.it:2525", from: ced@example.it, tls: tls, ca: ca.pem, user: u, password_file: p, timeout: 30s}
 identity: {nsid: "dns 1", version: true}
 cache: {entries: 5000, memory: 1GiB, min_ttl: 5s, max_ttl: 12h, negative_ttl: 10m, client_ttl: 60s, stale_max: 0s, failure_min: 1s, failure_max: 1m, prefetch: false, persist: false}
 tcp: {connections: 100, per_client: 10, idle: 30s}
 tls: {certificate: c.pem, key: /k.pem, listen: ["10.20.0.53:853"], https: [":8443"], quic: ["10.20.0.53:853"], name: dns.comune.example.it}
+dhcp: {neighbours: true, leases: [{format: kea, path: kea.csv}, {format: isc, path: /l}]}
 log: {level: warn, format: json}
 `), "f")
 	if err != nil {
@@ -239,13 +241,14 @@ log: {level: warn, format: json}
 		},
 		Sinkhole: Sinkhole{"zero", []netip.Addr{netip.MustParseAddr("10.20.0.53"), netip.MustParseAddr("2001:db8:20::53")}, "chiedere al CED, int. 204"},
 		Portal:   Portal{false, "accesso.comune.example.it", []string{"10.20.0.53:80", ":8080"}, []string{"10.20.0.53:443"}, false},
-		Security: Security{[]string{"liste/a", "/b"}, "rpz", "page", []string{"manager", "elected-official"}},
+		Security: Security{[]string{"liste/a", "/b"}, "rpz", "page", []string{"manager", "elected-official"}, true},
 		Letters:  Letters{"de", []string{"CED", "Via 1"}, []string{"Leitung"}, []int{60}},
 		Mail:     Mail{"posta.example.it:2525", "ced@example.it", "tls", "ca.pem", "u", "p", 30 * time.Second},
 		Identity: Identity{"dns 1", true},
 		Cache:    Cache{5000, GiB, 5 * time.Second, 12 * time.Hour, 10 * time.Minute, time.Minute, 0, time.Second, time.Minute, false, false},
 		TCP:      TCP{100, 10, 30 * time.Second},
 		TLS:      TLS{"c.pem", "/k.pem", []string{"10.20.0.53:853"}, []string{":8443"}, []string{"10.20.0.53:853"}, "dns.comune.example.it"},
+		DHCP:     DHCP{[]LeaseSource{{"kea", "kea.csv"}, {"isc", "/l"}}, true},
 		Log:      Log{"warn", "json"},
 	}
 	if !reflect.DeepEqual(s, want) {

@@ -76,12 +76,13 @@ type Upstream struct {
 	InFlight   int              `yaml:"in_flight" doc:"Questions on their way at once; when there are more, the oldest gets SERVFAIL." min:"1" max:"50000"`
 	RandomCase bool             `yaml:"random_case" doc:"Mix the case of names asked (0x20), against forged replies; a server that cannot keep it is asked without for a day."`
 	Private    []string         `yaml:"private" doc:"Domains, and all below, that may have private addresses in answers of these servers; of other names such addresses are dropped (DNS rebinding)." example:"[vpn.comune.example.it]"`
+	ECH        bool             `yaml:"ech" doc:"Pass on the keys for Encrypted Client Hello, by which browsers hide from the network which site they ask for; false takes them out, for a firewall that looks at names."`
 	SameCase   []netip.AddrPort `yaml:"same_case" doc:"Servers, here or of forwards, that random_case leaves out." example:"[10.0.0.54]"`
 }
 
 // Forward is a set of domains with servers of their own.
 type Forward struct {
-	Zones   []string         `yaml:"zones" doc:"The domains; each stands for itself and all below." required:"true" example:"[ad.comune.example.it, 20.10.in-addr.arpa]"`
+	Zones   []string         `yaml:"zones" doc:"The domains; each stands for itself and all below. A network, as 10.20.0.0/16, stands for its reverse zones." required:"true" example:"[ad.comune.example.it, _msdcs.comune.example.it, 10.20.0.0/16]"`
 	Servers []netip.AddrPort `yaml:"servers" doc:"address or address:port, in order of preference." required:"true" example:"[10.20.0.10, 10.20.0.11]"`
 
 	Strategy string `yaml:"strategy" doc:"As upstream.strategy." def:"strict" oneof:"strict fastest parallel" example:"fastest"`
@@ -119,10 +120,11 @@ type Portal struct {
 
 // Security is the security lists.
 type Security struct {
-	Files  []string `yaml:"files" doc:"The lists, at most 32; the first that knows a name decides. A relative path starts at the settings file's folder. A file that changes is read again." example:"[/var/lib/usciere/malware.txt]"`
-	Format string   `yaml:"format" doc:"How they are written; auto looks at each file." oneof:"auto hosts domains rpz"`
-	Mode   string   `yaml:"mode" doc:"What a listed name gets, as with sinkhole.mode." oneof:"page nxdomain nodata zero refused"`
-	Roles  []string `yaml:"roles" doc:"The roles that are held to them: manager, secretary-general, council-president, elected-official." def:"every role without limits" example:"[elected-official]"`
+	Files     []string `yaml:"files" doc:"The lists, at most 32; the first that knows a name decides. A relative path starts at the settings file's folder. A file that changes is read again." example:"[/var/lib/usciere/malware.txt]"`
+	Format    string   `yaml:"format" doc:"How they are written; auto looks at each file." oneof:"auto hosts domains rpz"`
+	Mode      string   `yaml:"mode" doc:"What a listed name gets, as with sinkhole.mode." oneof:"page nxdomain nodata zero refused"`
+	Roles     []string `yaml:"roles" doc:"The roles that are held to them: manager, secretary-general, council-president, elected-official." def:"every role without limits" example:"[elected-official]"`
+	PublicDNS bool     `yaml:"public_dns" doc:"One more list, built in: the names under which public services offer DNS over HTTPS or TLS, which would lead around the others."`
 }
 
 // Identity is what the resolver tells of itself.
@@ -184,6 +186,7 @@ func Default() Settings {
 			Timeout:    5 * time.Second,
 			InFlight:   2000,
 			RandomCase: true,
+			ECH:        true,
 		},
 		Sinkhole: Sinkhole{Mode: "page"},
 		Portal:   Portal{Enabled: true, Name: "usciere.internal", Requests: true},
