@@ -140,7 +140,7 @@ func numberOf(zones []policy.Name, g *upstream.Group) uint64 {
 		_, _ = io.WriteString(h, string(name))
 	}
 	for _, s := range g.Servers() {
-		_, _ = fmt.Fprint(h, " ", s.Addr)
+		_, _ = fmt.Fprint(h, " ", s.Addr, s.Over, s.Name)
 	}
 	_, _ = fmt.Fprint(h, " ", g.Trusted(), g.WithoutECH())
 	return h.Sum64()

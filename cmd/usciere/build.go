@@ -55,6 +55,10 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		Fronts:    s.Front.ECS,
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
 	}
+	secure, err := secureServers(s.Upstream.Secure)
+	if err != nil {
+		return resolver.Setup{}, nil, err
+	}
 	outside := groupConfig("upstream", servers, s.Upstream.Strategy, s.Upstream)
 	outside.Outside, outside.WithoutECH = true, !s.Upstream.ECH
 	for i, text := range s.Upstream.Private {
@@ -64,10 +68,13 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		}
 		outside.Private = append(outside.Private, string(name))
 	}
+	outside.Secure = secure
 	out.Upstream = upstream.New(outside)
 	all := groups{out.Upstream}
 	for i, f := range s.Forwards {
-		forward := resolver.Forward{Group: upstream.New(groupConfig("forward "+f.Zones[0], f.Servers, f.Strategy, s.Upstream))}
+		config := groupConfig("forward "+f.Zones[0], f.Servers, f.Strategy, s.Upstream)
+		config.Secure = secure
+		forward := resolver.Forward{Group: upstream.New(config)}
 		all = append(all, forward.Group)
 		for _, text := range settings.Domains(f.Zones) {
 			name, err := policy.ParseName(text)

@@ -49,8 +49,12 @@ func upstreamRow(u admin.Upstream) []string {
 	if u.NoEDNS {
 		without = append(without, "EDNS")
 	}
+	server := u.Addr.String()
+	if u.Over != "" {
+		server += " " + u.Over + " " + u.Name
+	}
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	return []string{
-		u.Group, u.Addr.String(), state, rtt, number(u.Queries), number(u.Failures), number(u.Dropped), strings.Join(without, ", "), u.LastError,
+		u.Group, server, state, rtt, number(u.Queries), number(u.Failures), number(u.Dropped), strings.Join(without, ", "), u.LastError,
 	}
 }

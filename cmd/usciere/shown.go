@@ -144,7 +144,7 @@ func (d shown) Upstreams() []admin.Upstream {
 			out = append(out, admin.Upstream{
 				Group: g.Name(), Addr: s.Addr, Queries: s.Queries, Failures: s.Failures, Dropped: s.Dropped,
 				LastError: s.LastError, RTT: s.RTT, Smoothed: s.Smoothed, Silent: s.State != upstream.OK,
-				State: string(s.State), Since: s.Since, SameCase: s.SameCase, NoEDNS: s.NoEDNS,
+				State: string(s.State), Since: s.Since, SameCase: s.SameCase, NoEDNS: s.NoEDNS, Over: string(s.Over), Name: s.Name,
 			})
 		}
 	}

@@ -273,4 +273,6 @@ type Upstream struct {
 	Since     time.Time      `json:"since,omitzero"`  // when it left "ok", or came back; absent: never
 	SameCase  bool           `json:"same_case"`       // asked without 0x20
 	NoEDNS    bool           `json:"no_edns"`         // asked without EDNS
+	Over      string         `json:"over,omitempty"`  // the encrypted transport it is asked over
+	Name      string         `json:"name,omitempty"`  // that it proves to have then
 }

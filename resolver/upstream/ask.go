@@ -42,6 +42,9 @@ func (g *Group) newAsking(s *server, q Question, how manner, now time.Time) aski
 
 // ask puts a question to one server and notes how that went, unless ctx ended it.
 func (g *Group) ask(ctx context.Context, s *server, q Question, deadline time.Time) (Answer, error) {
+	if s.secured != nil {
+		return g.askSecurely(ctx, s, q, deadline)
+	}
 	now := g.cfg.Now()
 	a := g.newAsking(s, q, s.manner(now), now)
 	answer, err := g.exchangeUDP(ctx, s, a.query, g.tryDeadline(deadline))

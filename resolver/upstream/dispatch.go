@@ -89,7 +89,7 @@ func (g *Group) advance(f *flight) {
 // begin makes the first try of a flight, which mostly is the last. What a single query over UDP is not enough for goes on in a goroutine.
 func (g *Group) begin(f *flight) {
 	c := g.newCourse(f.q)
-	if c.plan.probe != nil || len(c.plan.batches[0]) > 1 {
+	if c.plan.probe != nil || len(c.plan.batches[0]) > 1 || g.servers[c.plan.batches[0][0]].secured != nil {
 		g.goOn(f, c, func(ctx context.Context) (Answer, error) { return g.fly(ctx, c) })
 		return
 	}

@@ -33,6 +33,8 @@ type ServerStatus struct {
 	Smoothed  time.Duration // round-trip time, smoothed over the last answers and time-outs; 0 when there was none
 	SameCase  bool          // it is asked in lower case: set so, or it does not keep the case of names
 	NoEDNS    bool          // it is asked without EDNS, which it does not know
+	Over      Over          // the encrypted transport it is asked over; empty: none
+	Name      string        // that it proves to have then
 }
 
 // server is one server's address, standing and manners.
@@ -41,6 +43,8 @@ type server struct {
 	name  string // the address, for display
 	group string // for the log
 	pool  pool
+
+	secured *secured // nil: it is asked plainly
 
 	mu       sync.Mutex
 	stat     ServerStatus // counters, and what happened last
@@ -66,7 +70,9 @@ func (s *server) status(now time.Time) ServerStatus {
 	case s.standing.benched:
 		st.State = Failing
 	}
-	st.SameCase, st.NoEDNS = !s.manners.mixes(now), !s.manners.edns(now)
+	if s.secured == nil {
+		st.SameCase, st.NoEDNS = !s.manners.mixes(now), !s.manners.edns(now)
+	}
 	return st
 }
 
@@ -96,7 +102,7 @@ func (s *server) done(err error, rtt time.Duration, askedAt, now time.Time) {
 	s.stat.Failures++
 	s.stat.LastError = err.Error()
 	switch {
-	case errors.Is(err, errSilent), isAway(err):
+	case errors.Is(err, errSilent), errors.Is(err, errInsecure), isAway(err):
 		s.benched(s.standing.unheard(askedAt, now))
 	case isReply(err) && !errors.Is(err, errBroken):
 		s.recovered(s.standing.failed(askedAt, now))

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ const streamIdle = 10 * time.Second
 // errBroken: the connection ended before the answer came.
 var errBroken = errors.New("the connection broke")
 
-// stream is one TCP connection to a server. Several queries may be under way on it, and are answered in any order
+// stream is one TCP connection to a server, with TLS on it where it is asked so. Several queries may be under way on it, and are answered in any order
 // (RFC 7766 §6.2.1.1); a reply finds its query by ID, and is then checked against all of it.
 type stream struct {
 	server *server
@@ -63,7 +64,16 @@ func (st *stream) run(g *Group) error {
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
-	defer conn.Close()
+	defer func() { conn.Close() }()
+	if secured := st.server.secured; secured != nil {
+		secure := tls.Client(conn, secured.config)
+		conn = secure
+		_ = secure.SetDeadline(time.Now().Add(g.cfg.TryTimeout))
+		if err := secure.HandshakeContext(g.ctx); err != nil {
+			return fmt.Errorf("connecting: %w", insecure(err))
+		}
+		_ = secure.SetDeadline(time.Time{})
+	}
 	defer context.AfterFunc(g.ctx, func() { conn.Close() })()
 	st.conn = conn
 	conn.SetReadDeadline(time.Now().Add(g.idle))

@@ -27,19 +27,20 @@ const (
 
 // Config describes a group of servers that answer the same questions.
 type Config struct {
-	Name        string           // of the group, for display and errors
-	Servers     []netip.AddrPort // in order of preference
-	Strategy    Strategy         // "" is Strict
-	Trusted     bool             // the servers validate DNSSEC and the way to them is safe: their AD bit is passed on
-	TryTimeout  time.Duration    // how long one server may take; 0 is DefaultTryTimeout
-	Timeout     time.Duration    // how long a question may take in all; 0 is DefaultTimeout
-	MaxInFlight int              // questions under way at once; 0 is DefaultMaxInFlight
-	Outside     bool             // the servers speak for the world outside: private addresses in their answers are dropped (S6),
-	Private     []string         // but for these domains, in canonical wire form, and all below
-	WithoutECH  bool             // the keys for Encrypted Client Hello are taken out of answers
-	RandomCase  bool             // random letter case in the query's name, which the reply must repeat (0x20)
-	SameCase    []netip.AddrPort // servers that RandomCase leaves out
-	Now         func() time.Time // the clock that what is known of a server ages by; nil is time.Now
+	Name        string                    // of the group, for display and errors
+	Servers     []netip.AddrPort          // in order of preference
+	Secure      map[netip.AddrPort]Secure // those of the servers that are asked over an encrypted transport
+	Strategy    Strategy                  // "" is Strict
+	Trusted     bool                      // the servers validate DNSSEC and the way to them is safe: their AD bit is passed on
+	TryTimeout  time.Duration             // how long one server may take; 0 is DefaultTryTimeout
+	Timeout     time.Duration             // how long a question may take in all; 0 is DefaultTimeout
+	MaxInFlight int                       // questions under way at once; 0 is DefaultMaxInFlight
+	Outside     bool                      // the servers speak for the world outside: private addresses in their answers are dropped (S6),
+	Private     []string                  // but for these domains, in canonical wire form, and all below
+	WithoutECH  bool                      // the keys for Encrypted Client Hello are taken out of answers
+	RandomCase  bool                      // random letter case in the query's name, which the reply must repeat (0x20)
+	SameCase    []netip.AddrPort          // servers that RandomCase leaves out
+	Now         func() time.Time          // the clock that what is known of a server ages by; nil is time.Now
 }
 
 // Question is what is asked.
@@ -146,7 +147,11 @@ func New(cfg Config) *Group {
 	}
 	g.ctx, g.cancel = context.WithCancelCause(context.Background())
 	for _, addr := range cfg.Servers {
-		g.servers = append(g.servers, newServer(addr, cfg.Name, !cfg.RandomCase || slices.Contains(cfg.SameCase, addr)))
+		s := newServer(addr, cfg.Name, !cfg.RandomCase || slices.Contains(cfg.SameCase, addr))
+		if how, ok := cfg.Secure[addr]; ok {
+			g.secure(s, how)
+		}
+		g.servers = append(g.servers, s)
 	}
 	return g
 }
@@ -161,6 +166,11 @@ func (g *Group) close() {
 	g.mu.Unlock()
 	g.cancel(ErrClosed)
 	g.work.Wait() // nobody begins an exchange any more
+	for _, s := range g.servers {
+		if s.secured != nil {
+			s.secured.close()
+		}
+	}
 	if udp != nil {
 		udp.close()
 	}

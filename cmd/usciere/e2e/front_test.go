@@ -25,7 +25,7 @@ func TestDnsdistInFront(t *testing.T) {
 			d := serve(t, setup{args: []string{"--demo", "--config", config}})
 			port := portOf(freePort(t))
 			conf := write(t, filepath.Join(dir, "dnsdist.conf"), fmt.Sprintf(
-				"setLocal('127.0.0.1:%s')\nsetACL('127.0.0.0/8')\nsetECSSourcePrefixV4(32)\nsetECSOverride(true)\nnewServer{address='%s', source='%s', %s, tcpFastOpen=false, checkInterval=1}\n", port, d.addr, balancer, how))
+				"setLocal('127.0.0.1:%s')\nsetSecurityPollSuffix('')\nsetACL('127.0.0.0/8')\nsetECSSourcePrefixV4(32)\nsetECSOverride(true)\nnewServer{address='%s', source='%s', %s, tcpFastOpen=false, checkInterval=1}\n", port, d.addr, balancer, how))
 			front := start(t, exec.Command(tool(t, "dnsdist"), "--supervised", "--disable-syslog", "-C", conf))
 			ask := func(from string, tcp bool) string {
 				args := []string{"+short", "+tries=1", "+timeout=2", "-b", from, "-p", port, "@127.0.0.1", asked, "A"}

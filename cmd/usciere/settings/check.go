@@ -40,6 +40,7 @@ func (s Settings) check(r *report) {
 	r.tls(s)
 	r.dhcp(s.DHCP)
 	r.front(s.Front)
+	r.secure(s)
 	r.security(s.Security)
 	r.letters(s.Letters)
 	r.mail(s.Mail)

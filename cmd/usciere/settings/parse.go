@@ -42,6 +42,9 @@ func readAtMost(path string, limit int64) ([]byte, error) {
 
 func (s *Settings) resolvePaths(folder string) {
 	paths := []*string{&s.State, &s.Admin.Socket, &s.Mail.CA, &s.Mail.Password, &s.TLS.Certificate, &s.TLS.Key}
+	for i := range s.Upstream.Secure {
+		paths = append(paths, &s.Upstream.Secure[i].CA)
+	}
 	for i := range s.DHCP.Leases {
 		paths = append(paths, &s.DHCP.Leases[i].Path)
 	}

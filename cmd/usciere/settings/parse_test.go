@@ -190,6 +190,7 @@ upstream:
   same_case: [10.0.0.54:5353]
   strategy: fastest
   ech: false
+  secure: [{servers: ["10.0.0.54:5353"], over: https, name: dns.example, path: /q, ca: ca.pem, pins: ["sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}]
 forwards:
   - zones: [ad.comune.example.it, 20.10.in-addr.arpa]
     servers: [10.20.0.10]
@@ -232,6 +233,8 @@ log: {level: warn, format: json}
 				netip.MustParseAddrPort("10.0.0.53:53"), netip.MustParseAddrPort("10.0.0.54:5353"),
 				netip.MustParseAddrPort("[2001:db8::53]:53"), netip.MustParseAddrPort("[fe80::1%eth0]:53")},
 			Strategy: "fastest", Trusted: true, TryTimeout: 800 * time.Millisecond, Timeout: 4 * time.Second, InFlight: 500,
+			Secure: []Secure{{[]netip.AddrPort{netip.MustParseAddrPort("10.0.0.54:5353")}, "https", "dns.example", "/q", "ca.pem",
+				[]string{"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}},
 			SameCase: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.54:5353")},
 		},
 		Forwards: []Forward{{[]string{"ad.comune.example.it", "20.10.in-addr.arpa"}, []netip.AddrPort{netip.MustParseAddrPort("10.20.0.10:53")}, "parallel"}},

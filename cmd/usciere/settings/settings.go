@@ -78,6 +78,7 @@ type Upstream struct {
 	RandomCase bool             `yaml:"random_case" doc:"Mix the case of names asked (0x20), against forged replies; a server that cannot keep it is asked without for a day."`
 	Private    []string         `yaml:"private" doc:"Domains, and all below, that may have private addresses in answers of these servers; of other names such addresses are dropped (DNS rebinding)." example:"[vpn.comune.example.it]"`
 	ECH        bool             `yaml:"ech" doc:"Pass on the keys for Encrypted Client Hello, by which browsers hide from the network which site they ask for; false takes them out, for a firewall that looks at names."`
+	Secure     []Secure         `yaml:"secure" doc:"Servers, here or of forwards, that are asked over TLS, HTTPS or QUIC."`
 	SameCase   []netip.AddrPort `yaml:"same_case" doc:"Servers, here or of forwards, that random_case leaves out." example:"[10.0.0.54]"`
 }
 
