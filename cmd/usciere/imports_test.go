@@ -62,7 +62,7 @@ var allowances = []struct {
 	{"resolver/wire", nil, "every other package of the query path stands on it"},
 	{"resolver/answercache", []string{"module/resolver/wire", "github.com/hashicorp/golang-lru/v2/..."},
 		"offices share one cache, so it must know nothing of them"},
-	{"resolver/upstream", []string{"module/resolver/wire", "github.com/miekg/dns", "golang.org/x/sync/...",
+	{"resolver/upstream", []string{"module/resolver/wire", "github.com/miekg/dns", "github.com/quic-go/quic-go", "golang.org/x/sync/...",
 		"golang.org/x/net/...", "golang.org/x/sys/unix"},
 		"what may be asked was decided before"},
 	{"resolver/blocklist", []string{"github.com/miekg/dns"}, "a list is data; whom it holds for was decided before"},
