@@ -35,6 +35,10 @@ func mailBase(name []byte, t Type) (mail bool, labels, base int) {
 	return false, 0, 0
 }
 
+// WebHostsOf says whether the targets of this question's answer are hosts of the web site that a web grant opened: what its HTTPS and
+// SVCB records point to serves it (RFC 9460 §2.4, §2.5).
+func WebHostsOf(t Type) bool { return t == TypeHTTPS || t == TypeSVCB }
+
 // hasLabel says whether name begins with the label; string(x) == y does not allocate.
 func hasLabel(name []byte, label string) bool {
 	return len(name) > len(label) && string(name[:len(label)]) == label

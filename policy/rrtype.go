@@ -11,10 +11,12 @@ type Type uint16
 
 // The types that the policy itself has to know.
 const (
-	TypeA    Type = 1
-	TypeMX   Type = 15
-	TypeAAAA Type = 28
-	TypeSRV  Type = 33
+	TypeA     Type = 1
+	TypeMX    Type = 15
+	TypeAAAA  Type = 28
+	TypeSRV   Type = 33
+	TypeSVCB  Type = 64
+	TypeHTTPS Type = 65
 )
 
 // typeNames are the mnemonics of the IANA registry that a town may meet; any other type is written TYPE123 (RFC 3597 §5).
@@ -22,7 +24,7 @@ var typeNames = map[Type]string{
 	TypeA: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 13: "HINFO", TypeMX: "MX", 16: "TXT", 18: "AFSDB", TypeAAAA: "AAAA",
 	29: "LOC", TypeSRV: "SRV", 35: "NAPTR", 37: "CERT", 39: "DNAME", 43: "DS", 44: "SSHFP", 45: "IPSECKEY", 46: "RRSIG",
 	47: "NSEC", 48: "DNSKEY", 50: "NSEC3", 51: "NSEC3PARAM", 52: "TLSA", 53: "SMIMEA", 59: "CDS", 60: "CDNSKEY",
-	61: "OPENPGPKEY", 64: "SVCB", 65: "HTTPS", 99: "SPF", 255: "ANY", 256: "URI", 257: "CAA",
+	61: "OPENPGPKEY", TypeSVCB: "SVCB", TypeHTTPS: "HTTPS", 99: "SPF", 255: "ANY", 256: "URI", 257: "CAA",
 }
 
 var typeNumbers = func() map[string]Type {

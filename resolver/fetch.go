@@ -193,14 +193,15 @@ func (r *Resolver) prefetch(q *wire.Query, way Route, s *setup) {
 }
 
 // finish ends a relayed answer. A name above a zone or forward of ours exists, whatever the upstream says of it (RFC 8020).
-// What a mail domain points to is noted for its office before the office can ask for it.
+// What a mail domain or a web site points to is noted for its office before the office can ask for it.
 func (r *Resolver) finish(q *query, way Route) {
 	reply := q.Builder.Finish(q.Limit(q.request.Transport == listen.UDP))
 	if wire.Denies(reply) && r.setup.Load().standsAbove(q.Name(), &q.client, q.at, r.rules.Snapshot().Town()) {
 		wire.Lift(reply)
 	}
-	if way.Verdict.Reason == policy.Granted && policy.MailHostsOf(q.Name(), policy.Type(q.Type)) {
-		r.targets.learn(&q.client, q.Name(), policy.Type(q.Type), reply, q.at)
+	t := policy.Type(q.Type)
+	if way.Verdict.Reason == policy.Granted && way.Through == "" && (policy.MailHostsOf(q.Name(), t) || policy.WebHostsOf(t) && wire.PointsElsewhere(reply)) {
+		r.targets.learn(&q.client, q.Name(), t, reply, q.at)
 	}
 	r.count(q).replies.Add(1)
 	q.request.Reply(reply)

@@ -121,7 +121,8 @@ type Route struct {
 	Group   *upstream.Group // allowed, or a forward
 	Forward policy.Name     // the forward's zone, if it was one
 	Verdict policy.Verdict  // when no zone or forward decided
-	Through policy.Name     // the name whose MX or SRV record pointed here, when that decided
+	Through policy.Name     // the name whose record pointed here, when that decided
+	By      policy.Type     // of that record: MX or SRV of a mail domain, HTTPS or SVCB of a web site
 	Inward  bool            // a name that only the town's own network could have, which decided against a role without limits
 	Listed  blocklist.Match // the security list that the name is on, when that decided against a role without limits
 	Closed  policy.Name     // the most specific zone of ours over the name that the client does not see, if there is one
@@ -136,7 +137,7 @@ type Route struct {
 //  3. the verdict of the rules: Decide has the order,
 //  4. of what a role without limits may ask, less the names that only the town's own network could have, and what is on a security list
 //     (R9),
-//  5. a host that the MX or mail SRV record of an allowed mail domain points to (R3).
+//  5. a host that the MX or mail SRV record of an allowed mail domain points to (R3), or the HTTPS or SVCB record of an allowed web site.
 func (r *Resolver) route(rules *policy.Snapshot, setup *setup, c *policy.Client, name []byte, t policy.Type, at time.Time) Route {
 	if way, ok := setup.route(c, name, at, rules.Town()); ok {
 		return way
@@ -156,7 +157,7 @@ func (r *Resolver) route(rules *policy.Snapshot, setup *setup, c *policy.Client,
 	}
 	if way.Verdict.Reason == policy.NoGrant {
 		if source, verdict, ok := r.targets.through(rules, c, name, t, at); ok {
-			way.Group, way.number, way.Through, way.Verdict = setup.Upstream, setup.number, source, verdict
+			way.Group, way.number, way.Through, way.By, way.Verdict = setup.Upstream, setup.number, source.source, source.t, verdict
 		}
 	}
 	return way

@@ -12,8 +12,8 @@ import (
 	"usciere/policy"
 )
 
-// targets remembers, for each office, the hosts that the MX and mail SRV records of its mail domains pointed to: their
-// addresses belong to the mail grant (R3). What is kept is the question they came from, which is judged anew each time, so
+// targets remembers, for each office, the hosts that the MX and mail SRV records of its mail domains pointed to, whose addresses belong to
+// the mail grant (R3), and those that the HTTPS and SVCB records of its web sites pointed to, which belong to the web grant. What is kept is the question they came from, which is judged anew each time, so
 // that a revoked grant takes its hosts with it. It is learnt from the office's own questions alone, and each office has
 // room of its own: what one may reach never depends on another's traffic (S8).
 type targets struct {
@@ -56,7 +56,7 @@ func newTargets() *targets {
 	return &targets{known: map[string]map[policy.Name][]target{}, heard: map[lesson]time.Time{}}
 }
 
-// learn notes the targets in a reply to an allowed MX or SRV question. A cached reply teaches an office that did not ask
+// learn notes the targets in a reply to an allowed MX, SRV, HTTPS or SVCB question. A cached reply teaches an office that did not ask
 // before, so it is called for each.
 func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply []byte, at time.Time) {
 	if c.Office == nil {
@@ -86,6 +86,10 @@ func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply [
 		case *dns.MX:
 			host = rr.Mx
 		case *dns.SRV:
+			host = rr.Target
+		case *dns.SVCB:
+			host = rr.Target
+		case *dns.HTTPS:
 			host = rr.Target
 		}
 		name, err := policy.ParseName(host)
@@ -151,33 +155,34 @@ func (ts *targets) knows(c *policy.Client, name []byte) bool {
 }
 
 // through finds the question by which a host is a client's to ask, and the verdict on that question now.
-func (ts *targets) through(rules *policy.Snapshot, c *policy.Client, name []byte, t policy.Type, at time.Time) (policy.Name, policy.Verdict, bool) {
-	if t != policy.TypeA && t != policy.TypeAAAA {
-		return "", policy.Verdict{}, false
+func (ts *targets) through(rules *policy.Snapshot, c *policy.Client, name []byte, t policy.Type, at time.Time) (source target, v policy.Verdict, ok bool) {
+	if t != policy.TypeA && t != policy.TypeAAAA && !policy.WebHostsOf(t) {
+		return target{}, policy.Verdict{}, false
 	}
-	return ts.find(rules, c, name, false, at)
+	return ts.find(rules, c, name, t, at)
 }
 
 // exists says whether the name is a host that is the client's to ask, or stands above one.
 func (ts *targets) exists(rules *policy.Snapshot, c *policy.Client, name []byte, at time.Time) bool {
-	_, _, ok := ts.find(rules, c, name, true, at)
+	_, _, ok := ts.find(rules, c, name, 0, at)
 	return ok
 }
 
-// find judges the questions that lead to a name, the newest first; above asks also for those that lead below it.
-func (ts *targets) find(rules *policy.Snapshot, c *policy.Client, name []byte, above bool, at time.Time) (policy.Name, policy.Verdict, bool) {
+// find judges the questions that lead to a name, the newest first. The addresses of a host are asked for, or what is behind it on the web,
+// which only a web site's record leads to; type 0 asks for whatever leads there or below it.
+func (ts *targets) find(rules *policy.Snapshot, c *policy.Client, name []byte, t policy.Type, at time.Time) (target, policy.Verdict, bool) {
 	if c.Office == nil {
-		return "", policy.Verdict{}, false
+		return target{}, policy.Verdict{}, false
 	}
 	ts.mu.RLock()
 	defer ts.mu.RUnlock()
 	for _, source := range slices.Backward(ts.known[c.Office.ID][policy.Name(name)]) {
-		if at.After(source.expires) || source.above && !above {
+		if at.After(source.expires) || source.above && t != 0 || policy.WebHostsOf(t) && source.t != t {
 			continue
 		}
 		if v := rules.Decide(c, []byte(source.source), source.t, at); v.Action == policy.Allow {
-			return source.source, v, true
+			return source, v, true
 		}
 	}
-	return "", policy.Verdict{}, false
+	return target{}, policy.Verdict{}, false
 }

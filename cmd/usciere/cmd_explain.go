@@ -127,7 +127,7 @@ func (s screen) basis(e *admin.Explanation) {
 		s.detail("for", e.Grant.Subject.String())
 	}
 	if e.Through != "" {
-		s.detail("through", "the mail of "+e.Through+", whose records point here")
+		s.detail("through", "the "+e.By+" record of "+e.Through+", which points here")
 	}
 	q := e.Request
 	signed := ""

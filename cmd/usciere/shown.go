@@ -88,7 +88,7 @@ func (d shown) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Nam
 	way := d.resolver.Route(rules, c, name, t, at)
 	out := admin.Judgement{Verdict: way.Verdict, Local: way.Describe(), Mode: d.resolver.Mode(c, way)}
 	if way.Through != "" {
-		out.Through = way.Through.String()
+		out.Through, out.By = way.Through.String(), way.By
 	}
 	if way.Closed != "" {
 		out.Closed = way.Closed.String()

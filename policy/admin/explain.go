@@ -16,7 +16,8 @@ import (
 type Judgement struct {
 	Verdict policy.Verdict
 	Local   string      // "zone comune.demo.test", "forward ad.example", "special name localhost": decided before the verdict
-	Through string      // the name whose MX or SRV record pointed to the one asked, when that is why it is allowed
+	Through string      // the name whose record pointed to the one asked, when that is why it is allowed
+	By      policy.Type // of that record: MX or SRV of a mail domain, HTTPS or SVCB of a web site
 	Inward  bool        // a name that only the town's own network could have, which is why it is sinkholed
 	Listed  string      // the file of the security list that the name is on, when that is why it is sinkholed
 	Closed  string      // the local zone over the name that the client does not see
@@ -54,7 +55,8 @@ type Explanation struct {
 	Request *Paper        `json:"request,omitempty"` // that the grant rests on
 
 	Local   string      `json:"local,omitempty"`
-	Through string      `json:"through,omitempty"` // the name whose MX or SRV record points here
+	Through string      `json:"through,omitempty"` // the name whose record points here
+	By      string      `json:"by,omitempty"`      // type of that record
 	Listed  string      `json:"listed,omitempty"`  // file of the security list that the name is on
 	Inward  bool        `json:"inward,omitempty"`  // only the town\'s own network could have the name
 	Closed  string      `json:"closed,omitempty"`  // the local zone over the name that is not open to the office
@@ -119,6 +121,9 @@ func explain(c *call) (any, error) {
 		j := c.cfg.Resolver.Explain(c.rules, &who, name, typ, at)
 		verdict, out.Local, out.Through, out.Listed, out.Closed, out.Mode = j.Verdict, j.Local, j.Through, j.Listed, j.Closed, j.Mode
 		out.Inward = j.Inward
+		if out.Through != "" {
+			out.By = j.By.String()
+		}
 	}
 	if out.Local != "" {
 		out.Action, out.Why, out.Mode = "local", out.Local+" is answered before the rules", ""
@@ -236,7 +241,7 @@ func (c *call) reason(r policy.Records, out *Explanation, who *policy.Client, v 
 func (c *call) granted(r policy.Records, out *Explanation, v policy.Verdict) (err error) {
 	rested := []byte(out.Name)
 	if out.Through != "" {
-		out.Why += ", through the mail of " + out.Through
+		out.Why += ", through the " + out.By + " record of " + out.Through
 		through, err := policy.ParseName(out.Through)
 		if err != nil {
 			return err

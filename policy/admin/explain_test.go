@@ -91,7 +91,7 @@ func TestExplanations(t *testing.T) {
 			return []string{string(e.Grant.Channel), "mail"}
 		}},
 		{"a host of the mail", q("10.20.2.5", "mx1.example.net"), "allow", func(e *Explanation) []string {
-			return []string{e.Through, "example.it", e.Rule, "example.it", e.Why, "granted to tributi, through the mail of example.it"}
+			return []string{e.Through, "example.it", e.Rule, "example.it", e.Why, "granted to tributi, through the MX record of example.it"}
 		}},
 		{"mail that was not", q("10.20.1.5", "_imaps._tcp.example.it", "SRV"), "sinkhole", func(e *Explanation) []string {
 			return []string{e.Hint, `usciere allow example.it --office anagrafe --channel mail --protocol N/YYYY --reason "…"`}

@@ -37,7 +37,7 @@ func (*query) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name
 		j.Local = "zone comune.demo.test"
 	case name.String() == "mx1.example.net":
 		domain, _ := policy.ParseName("example.it")
-		j.Verdict, j.Through = rules.Decide(c, []byte(domain), policy.TypeMX, at), "example.it"
+		j.Verdict, j.Through, j.By = rules.Decide(c, []byte(domain), policy.TypeMX, at), "example.it", policy.TypeMX
 	case name.String() == "evil.example.com" && j.Verdict.Reason == policy.Unrestricted:
 		j.Verdict.Action, j.Listed, j.Mode = policy.Sinkhole, "/var/lib/lists/evil", policy.NXDomain
 	}

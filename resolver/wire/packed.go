@@ -122,3 +122,22 @@ func Denies(reply []byte) bool {
 // Lift makes of a reply that denies one that says that the name has nothing of the type asked for (RFC 2308 §2.2). What was
 // validated is not what it says any more: AD goes.
 func Lift(reply []byte) { reply[3] &^= 0xF | flagAD }
+
+// PointsElsewhere says whether a reply has a HTTPS or SVCB record whose target is another name than its own (RFC 9460 §2.4.2, §2.5.2).
+func PointsElsewhere(reply []byte) bool {
+	const svcb, https = 64, 65
+	off, ok := questionsUntil(reply)
+	if !ok {
+		return false
+	}
+	for n := binary.BigEndian.Uint16(reply[6:]); n > 0; n-- {
+		var r record
+		if r, off, ok = recordAt(reply, off); !ok {
+			return false
+		}
+		if (r.typ == svcb || r.typ == https) && len(r.rdata) > 2 && r.rdata[2] != 0 {
+			return true
+		}
+	}
+	return false
+}
