@@ -144,7 +144,7 @@ func TestOnlyAnUrgentNoticeGoesToTheSeatToo(t *testing.T) {
 		return d.awaitLetter(id, policy.Sent).Letter.Issue.MessageID
 	}
 	plain, urgent := send(1), send(2, "--urgent")
-	eventually(t, "both mails are there", func() bool { return len(m.mails()) == 2 })
+	eventually(t, "both mails are there, the urgent one in both mailboxes", func() bool { return len(m.mails()) == 3 })
 	for _, got := range m.mails() {
 		wantCc, wantImportance := "", ""
 		if got.id == "<"+urgent+">" {

@@ -84,6 +84,11 @@ func (o *oracle) answer(w workstation, name string, qtype uint16) expected {
 		return expected{"NXDOMAIN", -1, nil}
 	case !w.office:
 		return o.sinkhole(name, qtype)
+	case w.unlimited && isInward(name, qtype):
+		if name == "it." {
+			return expected{"NOERROR", 15, nil}
+		}
+		return expected{"NXDOMAIN", 15, nil}
 	case w.unlimited, !isMail(name, qtype) && slices.ContainsFunc(append(w.rules, everyone...), func(r string) bool { return covers(r, name) }):
 		return o.upstream(name, qtype).lower()
 	}
@@ -107,6 +112,12 @@ func covers(rule, name string) bool {
 func isMail(name string, qtype uint16) bool {
 	first := strings.Split(name, ".")[0]
 	return qtype == dns.TypeMX || first == "_imaps" || first == "_submission" || first == "autodiscover" || first == "autoconfig"
+}
+
+// isInward says whether only the town's own network could have the name.
+func isInward(name string, qtype uint16) bool {
+	first, rest, _ := strings.Cut(name, ".")
+	return first == "wpad" || first == "isatap" || rest == "" && (qtype == dns.TypeA || qtype == dns.TypeAAAA)
 }
 
 // sinkhole is the answer of the mode page.
