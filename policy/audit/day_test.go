@@ -228,6 +228,19 @@ func TestAWorkstationThatASeatLeaves(t *testing.T) {
 	}
 }
 
+// A device has no address in the journal, but that it had no limits is in it.
+func TestADeviceOfASeatIsNamed(t *testing.T) {
+	town := tributi(t)
+	town.do(t, policy.AddDevice{Device: "52:54:00:00:00:01", Seat: "dirigente"})
+	a, err := town.ask(Question{Office: "tributi", Name: name("www.inps.it"), Day: policy.DayOf(town.now, rome)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(a.Notes, " "); !strings.Contains(notes, "the devices 52:54:00:00:00:01 had no limits") || !a.Complete {
+		t.Errorf("%q", a.Notes)
+	}
+}
+
 // Fuzzing seals entries whose kinds and bodies are anybody's: whatever they hold, there is an answer or an error.
 func FuzzAsk(f *testing.F) {
 	for kind := range kinds {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"usciere/policy"
@@ -215,7 +216,28 @@ func (d *day) caveats(a *Answer) {
 	if a.Reached != AllDay && d.hadMail() {
 		d.note(false, "a grant of mail also opens the addresses of the hosts that the domain's MX and mail SRV records point to; which these were, the journal does not know")
 	}
+	if devices := d.devices(); len(devices) > 0 {
+		d.note(false, "the devices %s had no limits by a seat of the office, at whatever address they had a lease of: which that was, the DHCP server's log knows, and the journal does not", strings.Join(devices, ", "))
+	}
 	a.Notes, a.Complete = d.notes, !d.partial
+}
+
+// devices are those that had no limits by a seat of the office.
+func (d *day) devices() (out []string) {
+	for _, p := range d.points {
+		for _, s := range p.rules.Seats() {
+			if s.Office != d.Office || s.Role.Restricted() {
+				continue
+			}
+			for _, device := range s.Devices {
+				if !slices.Contains(out, device.ID.String()) {
+					out = append(out, device.ID.String())
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // hadMail says whether a grant of mail could open hosts that the journal does not name.
