@@ -101,7 +101,7 @@ func ParseRule(text string) (rule Rule, note string, err error) {
 		return Rule{}, "", err
 	}
 	if isURL {
-		note = fmt.Sprintf("using the host of the address: %s (that name only; .%s would open all below it)", name, registrable(name))
+		note = fmt.Sprintf("using the host of the address: %s (that name only; .%s would open all below it)", name, name.Owner())
 	}
 	return rule, note, nil
 }
@@ -206,8 +206,8 @@ func guardSuffix(r Rule) error {
 		"%s is a public suffix: it would open every site registered below it", r)
 }
 
-// registrable is the domain that its owner registered (www.inps.it: inps.it), or the name itself.
-func registrable(n Name) string {
+// Owner is the domain that the name's owner registered (www.inps.it: inps.it), or the name itself.
+func (n Name) Owner() string {
 	if d, err := publicsuffix.EffectiveTLDPlusOne(n.String()); err == nil {
 		return d
 	}

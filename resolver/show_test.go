@@ -67,3 +67,14 @@ func TestTheModeShownIsTheClients(t *testing.T) {
 		}
 	}
 }
+
+func TestATraceFollowsTheAliases(t *testing.T) {
+	h := open(t)
+	rules := h.live.Snapshot()
+	c := rules.Who(netip.MustParseAddr(anagrafe), h.clock.Now())
+	way := h.resolver.Route(rules, &c, name(t, "www.inps.it"), policy.TypeA, h.clock.Now())
+	got, err := h.resolver.Trace(way, name(t, "www.inps.it"), policy.TypeA)
+	if err != nil || got.Rcode != "NOERROR" || !slices.Equal(got.Records, []string{"www.inps.it. 300 IN A 192.0.2.1"}) || len(got.Links) != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -49,6 +49,7 @@ func explainCommand() *cobra.Command {
 	f.StringVar(&q.Office, "office", "", "`ID` of the office any of whose employees asks")
 	f.StringVar(&q.Type, "type", "", "record `TYPE` asked for (A)")
 	f.StringVar(&q.At, "at", "", "`TIME` of the question: a day, a minute, or RFC 3339 (now)")
+	f.BoolVar(&q.Trace, "trace", false, "ask the servers too, and show by which aliases the name comes to what")
 	c.MarkFlagsMutuallyExclusive("client", "office")
 	c.MarkFlagsOneRequired("client", "office")
 	complete(c, "office", offices)
@@ -89,6 +90,29 @@ func (s screen) explanation(e *admin.Explanation, dated bool) {
 	}
 	if e.Hint != "" {
 		s.detail("to allow", e.Hint)
+	}
+	if e.Trace != nil {
+		s.trace(e.Trace)
+	}
+}
+
+// trace prints what a name comes to.
+func (s screen) trace(t *admin.Trace) {
+	for _, l := range t.Links {
+		owner := ""
+		if l.Leaves && l.Owner != "" {
+			owner = ", of another owner: " + l.Owner
+		}
+		s.detail("alias", fmt.Sprintf("%s is %s for %ds%s", l.Name, l.Target, l.TTL, owner))
+	}
+	for _, r := range t.Records {
+		s.detail("record", r)
+	}
+	switch {
+	case t.Problem != "":
+		s.detail("no answer", t.Problem)
+	case len(t.Records) == 0:
+		s.detail("record", "none, "+t.Rcode)
 	}
 }
 

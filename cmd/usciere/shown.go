@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -86,7 +87,7 @@ type shown struct{ *daemon }
 // Explain says where a question would go.
 func (d shown) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) admin.Judgement {
 	way := d.resolver.Route(rules, c, name, t, at)
-	out := admin.Judgement{Verdict: way.Verdict, Local: way.Describe(), Mode: d.resolver.Mode(c, way)}
+	out := admin.Judgement{Verdict: way.Verdict, Local: way.Describe(), Mode: d.resolver.Mode(c, way), Forward: way.Forward != ""}
 	if way.Through != "" {
 		out.Through, out.By = way.Through.String(), way.By
 	}
@@ -98,6 +99,20 @@ func (d shown) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Nam
 		out.Listed = way.Listed.Name
 	}
 	return out
+}
+
+// Trace asks the servers what a question comes to.
+func (d shown) Trace(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) (out admin.Trace, err error) {
+	way := d.resolver.Route(rules, c, name, t, at)
+	if way.Group == nil {
+		return out, errors.New("it goes to no server")
+	}
+	trace, err := d.resolver.Trace(way, name, t)
+	out.Rcode, out.Records = trace.Rcode, trace.Records
+	for _, l := range trace.Links {
+		out.Links = append(out.Links, admin.TraceLink{Name: l.Name, Target: l.Target, TTL: l.TTL})
+	}
+	return out, err
 }
 
 // Counters are the resolver's.

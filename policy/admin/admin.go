@@ -58,6 +58,8 @@ type Store interface {
 type Resolver interface {
 	// Explain says where a question of a client inside the site would go.
 	Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) Judgement
+	// Trace asks the servers what a question comes to, which Explain allows.
+	Trace(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) (Trace, error)
 	Counters() Counters
 	CacheStats() CacheStats
 	CacheShow(name policy.Name) []CacheEntry

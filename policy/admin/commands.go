@@ -162,6 +162,9 @@ func (c *Client) Explain(ctx context.Context, q Question) (*Explanation, error) 
 	if q.Client.IsValid() {
 		params.Set("client", q.Client.String())
 	}
+	if q.Trace {
+		params.Set("trace", "yes")
+	}
 	for key, value := range map[string]string{"office": q.Office, "type": q.Type, "at": q.At} {
 		if value != "" {
 			params.Set(key, value)

@@ -18,6 +18,7 @@ type Judgement struct {
 	Local   string      // "zone comune.demo.test", "forward ad.example", "special name localhost": decided before the verdict
 	Through string      // the name whose record pointed to the one asked, when that is why it is allowed
 	By      policy.Type // of that record: MX or SRV of a mail domain, HTTPS or SVCB of a web site
+	Forward bool        // it goes to the servers of a forward, which Local names
 	Inward  bool        // a name that only the town's own network could have, which is why it is sinkholed
 	Listed  string      // the file of the security list that the name is on, when that is why it is sinkholed
 	Closed  string      // the local zone over the name that the client does not see
@@ -31,6 +32,7 @@ type Question struct {
 	Name   string
 	Type   string // A if empty
 	At     string // RFC 3339, or a day or minute by the town's clock; now if empty
+	Trace  bool   // ask the servers too what the name comes to now
 }
 
 // Explanation says whether a client may ask a name, and why.
@@ -58,13 +60,14 @@ type Explanation struct {
 	Through string      `json:"through,omitempty"` // the name whose record points here
 	By      string      `json:"by,omitempty"`      // type of that record
 	Listed  string      `json:"listed,omitempty"`  // file of the security list that the name is on
-	Inward  bool        `json:"inward,omitempty"`  // only the town\'s own network could have the name
+	Inward  bool        `json:"inward,omitempty"`  // only the town's own network could have the name
 	Closed  string      `json:"closed,omitempty"`  // the local zone over the name that is not open to the office
 	Asleep  bool        `json:"asleep,omitempty"`  // a grant covers the name, but not now or not for this type
 	Mode    policy.Mode `json:"mode,omitempty"`    // of the sinkhole
 	Nearby  []Neighbour `json:"nearby,omitempty"`  // others that may ask the name
 	Asked   []AskedOnce `json:"asked,omitempty"`   // requests of the office for the name that wait, or were denied; newest first
 	Hint    string      `json:"hint,omitempty"`    // the command that would allow it
+	Trace   *Trace      `json:"trace,omitempty"`   // what the name comes to now, if that was asked and the client may
 }
 
 // Paper is a request as an explanation shows it.
@@ -102,7 +105,7 @@ const (
 )
 
 func explain(c *call) (any, error) {
-	q, err := params(c.r, "client", "office", "name", "type", "at")
+	q, err := params(c.r, "client", "office", "name", "type", "at", "trace")
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +126,9 @@ func explain(c *call) (any, error) {
 		out.Inward = j.Inward
 		if out.Through != "" {
 			out.By = j.By.String()
+		}
+		if q.Get("trace") != "" && (j.Forward || verdict.Action == policy.Allow && out.Local == "") {
+			out.Trace = c.trace(&who, name, typ, at)
 		}
 	}
 	if out.Local != "" {

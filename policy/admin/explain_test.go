@@ -137,3 +137,18 @@ func TestQuestionsThatCannotBeExplained(t *testing.T) {
 		mustBe(t, err, test.code, test.says)
 	}
 }
+
+func TestATraceShowsWhereAnAliasLeavesItsOwner(t *testing.T) {
+	d := open(t)
+	manager := netip.MustParseAddr("10.20.1.9")
+	e, err := d.Explain(ctx(t), Question{Client: manager, Name: "www.inps.it", Trace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Trace == nil || len(e.Trace.Links) != 1 || e.Trace.Links[0].Owner != "example.net" || !e.Trace.Links[0].Leaves || len(e.Trace.Records) != 1 {
+		t.Errorf("%+v", e.Trace)
+	}
+	if e, err = d.Explain(ctx(t), Question{Client: netip.MustParseAddr("10.20.2.5"), Name: "www.example.com", Trace: true}); err != nil || e.Trace != nil {
+		t.Errorf("of a name that may not be asked: %+v, %v", e.Trace, err)
+	}
+}

@@ -44,6 +44,12 @@ func (*query) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name
 	return j
 }
 
+func (*query) Trace(*policy.Snapshot, *policy.Client, policy.Name, policy.Type, time.Time) (Trace, error) {
+	from, _ := policy.ParseName("www.inps.it")
+	to, _ := policy.ParseName("inps.cdn.example.net")
+	return Trace{Rcode: "NOERROR", Links: []TraceLink{{Name: from, Target: to, TTL: 60}}, Records: []string{"inps.cdn.example.net. 60 IN A 192.0.2.10"}}, nil
+}
+
 func (*query) Counters() Counters     { return Counters{Allowed: 7, Replies: 9} }
 func (*query) CacheStats() CacheStats { return CacheStats{Entries: 1, Hits: 3} }
 func (*query) CacheShow(name policy.Name) []CacheEntry {

@@ -108,6 +108,19 @@ func TestAnswersOfNSDArriveAsTheyAre(t *testing.T) {
 	compare(t, manager(t, "--upstream", s.addr.String()), s.addr)
 }
 
+func TestATraceShowsTheAliases(t *testing.T) {
+	s := nsd(t, freePort(t), realZone, realRecords())
+	d := manager(t, "--upstream", s.addr.String())
+	says(t, d.must("explain", "--client", "127.20.0.1", "catena.comune-prova.it", "--type", "AAAA", "--trace"),
+		"catena.comune-prova.it is alias.comune-prova.it for 300s", "alias.comune-prova.it is www.comune-prova.it for 300s", "2001:db8::3")
+	says(t, d.must("explain", "--client", "127.20.0.1", "nessuno.comune-prova.it", "--trace"), "none, NXDOMAIN")
+	if r := d.usciere("explain", "--client", "127.20.0.9", "catena.comune-prova.it", "--trace"); r.code != 3 || strings.Contains(r.out, "alias") {
+		t.Errorf("who may not ask sees %s", r)
+	}
+	s.die()
+	says(t, d.must("explain", "--client", "127.20.0.1", "altro.comune-prova.it", "--trace"), "no answer")
+}
+
 func TestAnswersOfUnboundArriveAsTheyAre(t *testing.T) {
 	authority := nsd(t, freePort(t), realZone, realRecords())
 	s := unbound(t, freePort(t), []string{"www.altrove.it. 300 IN A 192.0.2.99"}, realZone, authority.addr)
