@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -39,14 +40,20 @@ func (g *Group) overHTTPS(s *server) {
 	s.secured.close = transport.CloseIdleConnections
 	s.secured.exchange = func(ctx context.Context, x *query, deadline time.Time) (Answer, error) {
 		x.anonymous()
-		s.sent()
 		within, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
-		reply, err := post(within, client, url, x.sent)
-		if err != nil {
-			return Answer{}, inTime(ctx, deadline, insecure(err))
+		var err error
+		for range 2 { // a connection may break that is used again, as one does that the server ended when it was idle
+			s.sent()
+			var reply []byte
+			if reply, err = post(within, client, url, x.sent); err == nil {
+				return x.taken(reply)
+			}
+			if err = insecure(err); within.Err() != nil || errors.Is(err, errInsecure) || errors.Is(err, errUnusable) || isAway(err) {
+				break
+			}
 		}
-		return x.taken(reply)
+		return Answer{}, inTime(ctx, deadline, err)
 	}
 }
 

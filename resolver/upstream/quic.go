@@ -45,10 +45,10 @@ func (g *Group) overQUIC(s *server) {
 			if reply, err = askStream(within, conn, x.sent, deadline); err == nil {
 				return x.taken(reply)
 			}
-			if within.Err() != nil && conn.Context().Err() == nil {
-				break // the connection may be sound, if slow
+			if ctx.Err() != nil {
+				break // given up: the connection may be sound
 			}
-			line.drop(conn)
+			line.drop(conn) // it broke, or kept silent, as one does whose server was started anew
 			if fresh || within.Err() != nil {
 				break
 			}

@@ -79,7 +79,7 @@ func (how *Secure) pinned(state tls.ConnectionState) error {
 			}
 		}
 	}
-	return errors.New("none of its keys is one of those pinned")
+	return fmt.Errorf("%w: none of its keys is one of those pinned", errInsecure)
 }
 
 // insecure marks an error as one of a server that did not prove who it is, if it is that.
