@@ -61,6 +61,9 @@ type waiter struct {
 // fetch asks the upstream group and replies when it has answered, or with the stale answer of the cache, if there is one
 // and the group takes long or fails.
 func (r *Resolver) fetch(q *query, way Route, s *setup, stale bool) {
+	if r.breakCircle(q, way, s) {
+		return
+	}
 	req, ok := q.request.Detach()
 	switch {
 	case ok:

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"runtime/debug"
+	"slices"
 )
 
 // flight is one question under way, shared by all who ask it meanwhile. All but the first three are guarded by the group's mutex.
@@ -70,6 +72,23 @@ func (g *Group) Start(q Question, k Keeper, done func(Answer, error)) error {
 	g.flights[q] = f
 	g.enqueue(f)
 	return nil
+}
+
+// Asking says whether the question is under way to a group that has a server at the address: who asks it from there is asked it himself.
+func (g *Group) Asking(q Question, from netip.Addr) bool {
+	if !slices.ContainsFunc(g.servers, func(s *server) bool { return s.addr.Addr().WithZone("") == from }) {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, q.DO = range [...]bool{false, true} {
+		for _, q.CD = range [...]bool{false, true} {
+			if g.flights[q] != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // shed gives up the oldest flight of those that have not come to something already.

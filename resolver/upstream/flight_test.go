@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -253,5 +254,34 @@ func TestEachSilentQuestionHasItsTime(t *testing.T) {
 		if !got["a failed"] || !got["b failed"] {
 			t.Errorf("got %v", got)
 		}
+	}
+}
+
+func TestAServerThatAsksBackIsKnown(t *testing.T) {
+	s, asked, release := heldServer(t)
+	g := group(t, Config{}, s)
+	a := newAskers(t, g)
+	q := question(t, "a.example.", dns.TypeA)
+	server, other := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
+	if g.Asking(q, server) {
+		t.Error("nothing is under way yet")
+	}
+	a.ask("a")
+	<-asked
+	otherwise := q
+	otherwise.DO, otherwise.CD = true, true
+	for _, tc := range []struct {
+		q    Question
+		from netip.Addr
+		want bool
+	}{{q, server, true}, {otherwise, server, true}, {q, other, false}, {question(t, "b.example.", dns.TypeA), server, false}, {question(t, "a.example.", dns.TypeAAAA), server, false}} {
+		if got := g.Asking(tc.q, tc.from); got != tc.want {
+			t.Errorf("%q type %d of %s: %v", tc.q.Name, tc.q.Type, tc.from, got)
+		}
+	}
+	close(release)
+	a.expect("a answered")
+	if g.Asking(q, server) {
+		t.Error("what has been answered is not under way")
 	}
 }

@@ -143,6 +143,26 @@ func TestActiveDirectory(t *testing.T) {
 	}
 	says(t, update("server "+hallAddress, "zone "+adDomain, "update add x."+adDomain+" 120 A 10.20.0.41").err, "NOTIMP")
 
+	// The domain controller has no reverse zone yet, and asks its forwarder, which is usciere: neither waits for the other, and the domain
+	// controller is not to blame. Then it has one.
+	if rcode, records := desk.answers(hallAddress, "6.5.20.10.in-addr.arpa.", dns.TypePTR, ""); rcode == dns.RcodeServerFailure || len(records) != 0 {
+		t.Errorf("without a reverse zone its names are %s %v", dns.RcodeToString[rcode], records)
+	}
+	if r := run(t, desk.command("samba-tool", "dns", "zonecreate", dcAddress, "20.10.in-addr.arpa", "-U", "Administrator%"+adPassword)); r.code != 0 {
+		t.Errorf("samba-tool: %s", r)
+	}
+	if r := update("update add 5.5.20.10.in-addr.arpa 120 PTR desk." + adDomain); r.code != 0 {
+		t.Errorf("nsupdate: %s", r)
+	}
+	if _, records := desk.answers(hallAddress, "5.5.20.10.in-addr.arpa.", dns.TypePTR, ""); len(records) != 1 || !strings.HasSuffix(records[0], "desk."+adDomain+".") {
+		t.Errorf("the reverse name has %v", records)
+	}
+	for _, u := range h.upstreams() {
+		if u.Failures > 0 {
+			t.Errorf("%s of %s is blamed: %d failures, %s", u.Addr, u.Group, u.Failures, u.LastError)
+		}
+	}
+
 	// A big answer does not fit into a datagram, and comes whole over TCP.
 	var lines []string
 	for i := range 250 {

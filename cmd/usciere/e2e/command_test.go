@@ -172,10 +172,16 @@ func (d *daemon) verify() {
 // upstreamQueries is how many questions went upstream so far.
 func (d *daemon) upstreamQueries() (n uint64) {
 	d.t.Helper()
-	var list admin.UpstreamList
-	d.call("GET", "/v1/upstream/list", nil, &list)
-	for _, u := range list.Upstreams {
+	for _, u := range d.upstreams() {
 		n += u.Queries
 	}
 	return n
+}
+
+// upstreams are the servers, and how they are doing.
+func (d *daemon) upstreams() []admin.Upstream {
+	d.t.Helper()
+	var list admin.UpstreamList
+	d.call("GET", "/v1/upstream/list", nil, &list)
+	return list.Upstreams
 }
