@@ -213,8 +213,12 @@ func (d *day) caveats(a *Answer) {
 	} else if d.first.After(d.from) {
 		d.note(false, "the journal begins on that day, at %s", d.first.In(d.Zone).Format("15:04"))
 	}
-	if a.Reached != AllDay && d.hadMail() {
+	addresses := d.Type == policy.TypeA || d.Type == policy.TypeAAAA
+	if a.Reached != AllDay && addresses && d.had(policy.Mail) {
 		d.note(false, "a grant of mail also opens the addresses of the hosts that the domain's MX and mail SRV records point to; which these were, the journal does not know")
+	}
+	if a.Reached != AllDay && (addresses || policy.WebHostsOf(d.Type)) && d.had(policy.Web) {
+		d.note(false, "a grant of a web site also opens the hosts that its HTTPS and SVCB records point to, for as long as these live; which these were, the journal does not know")
 	}
 	if devices := d.devices(); len(devices) > 0 {
 		d.note(false, "the devices %s had no limits by a seat of the office, at whatever address they had a lease of: which that was, the DHCP server's log knows, and the journal does not", strings.Join(devices, ", "))
@@ -240,17 +244,13 @@ func (d *day) devices() (out []string) {
 	return out
 }
 
-// hadMail says whether a grant of mail could open hosts that the journal does not name.
-func (d *day) hadMail() bool {
-	if d.Type != policy.TypeA && d.Type != policy.TypeAAAA {
-		return false
-	}
-	mail := false
+// had says whether a grant of a channel could open hosts that the journal does not name.
+func (d *day) had(channel policy.Channel) (did bool) {
 	_ = d.rules.Records().EachGrant(func(g *policy.Grant) bool {
 		over := g.Revoked != nil && !g.Revoked.At.After(d.from) || g.Until != "" && !g.Until.End(d.Zone).After(d.from)
 		early := !g.Created.Before(d.end) || !g.From.Start(d.Zone).Before(d.end)
-		mail = g.Channel == policy.Mail && g.Role == "" && !over && !early
-		return !mail
+		did = g.Channel == channel && g.Role == "" && !over && !early
+		return !did
 	})
-	return mail
+	return did
 }
