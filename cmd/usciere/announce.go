@@ -28,7 +28,7 @@ func (d *daemon) announce(out io.Writer, s settings.Settings) {
 	} else {
 		var servers []string
 		for _, s := range d.inForce.Load().groups[0].Servers() {
-			servers = append(servers, s.Addr.String())
+			servers = append(servers, serverText(s.Addr, string(s.Over), s.Name))
 		}
 		fmt.Fprintf(out, "  upstream  %s\n", strings.Join(servers, " "))
 	}

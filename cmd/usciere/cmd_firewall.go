@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -43,17 +42,20 @@ func firewallNft() *cobra.Command {
 	return c
 }
 
+// family is what of an installation concerns IPv4 or IPv6, in the words of nft(8).
+type family struct {
+	ip, kind     string
+	own, free    []netip.Addr   // of the resolver; with the servers of its forwards, which may ask whom they like
+	site, public []netip.Prefix // the town's; of public DNS services
+}
+
 // nftRuleset is a table of its own: it can be loaded again, and taken out, without touching others (nft(8)).
 func nftRuleset(s settings.Settings) (string, error) {
-	own, err := reachable(s, s.Listen, 53)
+	own, err := ownAddresses(s)
 	if err != nil {
 		return "", err
 	}
-	if len(own) == 0 {
-		return "", errors.New("no address of listen is one that workstations reach: it needs one of the site, with port 53\n" +
-			"write it into the settings, such as listen: [\"10.20.0.53:53\"], and give them with --config")
-	}
-	free := slices.Clone(own) // who may ask whom it likes
+	free := slices.Clone(own)
 	for _, f := range s.Forwards {
 		for _, server := range f.Servers {
 			if a := server.Addr().Unmap().WithZone(""); !slices.Contains(free, a) {
@@ -61,6 +63,13 @@ func nftRuleset(s settings.Settings) (string, error) {
 			}
 		}
 	}
+	four, six := family{ip: "ip", kind: "ipv4_addr"}, family{ip: "ip6", kind: "ipv6_addr"}
+	four.own, six.own = families(own)
+	four.free, six.free = families(free)
+	four.site, six.site = networks(s.Town.Site)
+	four.public, six.public = networks(blocklist.PublicAddrs)
+	both := []family{four, six}
+
 	var out strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
 	line("# nft -f FILE; `nft delete table inet usciere` takes it out.")
@@ -68,56 +77,31 @@ func nftRuleset(s settings.Settings) (string, error) {
 	line("table inet usciere")
 	line("delete table inet usciere")
 	line("table inet usciere {")
-	family := map[bool]string{true: "4", false: "6"}
-	for _, v4 := range []bool{true, false} {
-		site := ofFamily(s.Town.Site, v4)
-		public := ofFamily(blocklist.PublicAddrs, v4)
-		var may []netip.Prefix
-		for _, a := range free {
-			if a.Is4() == v4 {
-				may = append(may, netip.PrefixFrom(a, a.BitLen()))
-			}
-		}
-		kind := map[bool]string{true: "ipv4_addr", false: "ipv6_addr"}[v4]
-		for _, set := range []struct {
-			name, about string
-			of          []netip.Prefix
-		}{{"site", "the town's own networks (town.site)", site}, {"free", "the resolver, and the servers of its forwards", may}, {"public", "public DNS services", public}} {
-			line("\t# %s", set.about)
-			line("\tset %s%s {", set.name, family[v4])
-			line("\t\ttype %s", kind)
-			line("\t\tflags interval")
-			line("\t\tauto-merge")
-			if len(set.of) > 0 {
-				line("\t\telements = { %s }", texts(set.of))
-			}
-			line("\t}")
-		}
+	for _, f := range both {
+		line("\t# the town's own networks (town.site)\n%s", f.set("site", texts(f.site)))
+		line("\t# the resolver, and the servers of its forwards\n%s", f.set("free", texts(f.free)))
+		line("\t# public DNS services\n%s", f.set("public", texts(f.public)))
 	}
 	line("\tchain stray {")
 	line("\t\ttype nat hook prerouting priority dstnat; policy accept;")
-	v4, v6 := families(own)
-	for _, f := range []struct {
-		is, n string
-		to    []netip.Addr
-	}{{"ip", "4", v4}, {"ip6", "6", v6}} {
-		if len(f.to) > 0 {
-			line("\t\t%s saddr @site%s %s saddr != @free%s %s daddr != @free%s meta l4proto { tcp, udp } th dport 53 counter dnat %s to %s", f.is, f.n, f.is, f.n, f.is, f.n, f.is, f.to[0])
+	for _, f := range both {
+		if len(f.own) > 0 {
+			line("\t\t%[1]s saddr @site_%[1]s %[1]s saddr != @free_%[1]s %[1]s daddr != @free_%[1]s meta l4proto { tcp, udp } th dport 53 counter dnat %[1]s to %[2]s", f.ip, f.own[0])
 		}
 	}
 	line("\t}")
 	line("\tchain around {")
 	line("\t\ttype filter hook forward priority filter; policy accept;")
-	for _, f := range []struct{ is, n string }{{"ip", "4"}, {"ip6", "6"}} {
-		line("\t\t%s saddr @free%s accept", f.is, f.n)
-		line("\t\t%s saddr @site%s jump closed", f.is, f.n)
+	for _, f := range both {
+		line("\t\t%[1]s saddr @free_%[1]s accept", f.ip)
+		line("\t\t%[1]s saddr @site_%[1]s jump closed", f.ip)
 	}
 	line("\t}")
 	line("\tchain closed {")
-	for _, f := range []struct{ is, n string }{{"ip", "4"}, {"ip6", "6"}} {
-		line("\t\t%s daddr @free%s accept", f.is, f.n)
-		line("\t\t%s daddr @public%s tcp dport 443 counter reject with tcp reset", f.is, f.n)
-		line("\t\t%s daddr @public%s udp dport 443 counter reject", f.is, f.n)
+	for _, f := range both {
+		line("\t\t%[1]s daddr @free_%[1]s accept", f.ip)
+		line("\t\t%[1]s daddr @public_%[1]s tcp dport 443 counter reject with tcp reset", f.ip)
+		line("\t\t%[1]s daddr @public_%[1]s udp dport 443 counter reject", f.ip)
 	}
 	line("\t\ttcp dport { 53, 853 } counter reject with tcp reset")
 	line("\t\tudp dport { 53, 853 } counter reject")
@@ -126,11 +110,25 @@ func nftRuleset(s settings.Settings) (string, error) {
 	return out.String(), nil
 }
 
-func ofFamily(all []netip.Prefix, v4 bool) (out []netip.Prefix) {
+// set is a set of addresses and networks.
+func (f family) set(name, elements string) string {
+	text := fmt.Sprintf("\tset %s_%s {\n\t\ttype %s\n\t\tflags interval\n\t\tauto-merge\n", name, f.ip, f.kind)
+	if elements != "" {
+		text += "\t\telements = { " + elements + " }\n"
+	}
+	return text + "\t}"
+}
+
+// networks are those of IPv4 and those of IPv6, but for the machine's own.
+func networks(all []netip.Prefix) (v4, v6 []netip.Prefix) {
 	for _, p := range all {
-		if p.Addr().Is4() == v4 && !p.Addr().IsLoopback() {
-			out = append(out, p)
+		switch {
+		case p.Addr().IsLoopback():
+		case p.Addr().Is4():
+			v4 = append(v4, p)
+		default:
+			v6 = append(v6, p)
 		}
 	}
-	return out
+	return v4, v6
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -49,12 +50,16 @@ func upstreamRow(u admin.Upstream) []string {
 	if u.NoEDNS {
 		without = append(without, "EDNS")
 	}
-	server := u.Addr.String()
-	if u.Over != "" {
-		server += " " + u.Over + " " + u.Name
-	}
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	return []string{
-		u.Group, server, state, rtt, number(u.Queries), number(u.Failures), number(u.Dropped), strings.Join(without, ", "), u.LastError,
+		u.Group, serverText(u.Addr, u.Over, u.Name), state, rtt, number(u.Queries), number(u.Failures), number(u.Dropped), strings.Join(without, ", "), u.LastError,
 	}
+}
+
+// serverText is a server's address and, of one that is asked encrypted, how and under which name.
+func serverText(addr netip.AddrPort, over, name string) string {
+	if over == "" {
+		return addr.String()
+	}
+	return addr.String() + " " + over + " " + name
 }

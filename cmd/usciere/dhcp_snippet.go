@@ -28,15 +28,11 @@ type given struct {
 
 // handedOut is what the settings have workstations be given.
 func handedOut(s settings.Settings) (g given, err error) {
-	addrs, err := reachable(s, s.Listen, 53)
+	addrs, err := ownAddresses(s)
 	if err != nil {
 		return g, err
 	}
 	g.v4, g.v6 = families(addrs)
-	if len(addrs) == 0 {
-		return g, errors.New("no address of listen is one that workstations can be given: it needs one of the site, with port 53, which DHCP cannot change\n" +
-			"write it into the settings, such as listen: [\"10.20.0.53:53\"], and give them with --config")
-	}
 	return g, g.designate(s)
 }
 
@@ -110,6 +106,16 @@ func octets(addrs []netip.Addr) (out []byte) {
 		out = append(out, a.AsSlice()...)
 	}
 	return out
+}
+
+// ownAddresses are those at which workstations ask: of the site, and at port 53, since neither DHCP nor their systems know another.
+func ownAddresses(s settings.Settings) ([]netip.Addr, error) {
+	addrs, err := reachable(s, s.Listen, 53)
+	if err == nil && len(addrs) == 0 {
+		err = errors.New("no address of listen is one at which workstations can ask: it needs one of the site, with port 53\n" +
+			"write it into the settings, such as listen: [\"10.20.0.53:53\"], and give them with --config")
+	}
+	return addrs, err
 }
 
 // reachable are the addresses with a port among those listened at, that workstations can reach; for all addresses of the machine, those

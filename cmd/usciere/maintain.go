@@ -44,6 +44,9 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(out, "tls       %s\n", encrypted)
+			if _, err := secureServers(s.Upstream.Secure); err != nil {
+				return err
+			}
 			if _, err := mailServerOf(s); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -208,6 +210,14 @@ func (s Source) signature() string {
 		}
 	}
 	return out.String()
+}
+
+// inode tells a file from another of the same name, and from itself before it was written again.
+func inode(info fs.FileInfo) string {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return fmt.Sprint(st.Ino, " ", st.Size, " ", st.Ctim)
+	}
+	return fmt.Sprint(info.Size())
 }
 
 // tell logs what became of the devices of seats.

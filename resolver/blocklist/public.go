@@ -34,7 +34,7 @@ var PublicNames = []string{
 	"dns.google.com", // Google under its old name
 }
 
-// PublicAddrs are addresses at which such services answer over HTTPS and TLS, of those that serve nothing else there.
+// PublicAddrs are addresses at which such services answer over HTTPS and TLS: networks of theirs for that, or single addresses.
 var PublicAddrs = prefixes(
 	"8.8.8.8/32", "8.8.4.4/32", "2001:4860:4860::8888/128", "2001:4860:4860::8844/128", "2001:4860:4860::64/128", "2001:4860:4860::6464/128", // Google
 	"1.1.1.1/32", "1.1.1.2/31", "1.0.0.1/32", "1.0.0.2/31", "2606:4700:4700::/48", "162.159.61.3/32", "162.159.61.4/32", "172.64.41.3/32", "172.64.41.4/32", "2803:f800:53::/48", "2a06:98c1:52::/48", // Cloudflare

@@ -38,7 +38,7 @@ var buffers = sync.Pool{New: func() any { return new(buffer) }}
 type Request struct {
 	// Packet is the message as it came, without the length TCP puts before it; over TCP it has at least the 12 octets of a header.
 	Packet []byte
-	// Client sent the message; never an IPv4 address mapped into IPv6, and without zone.
+	// Client sent the message, or is who a load balancer says sent it (see Config.Proxied); never an IPv4 address mapped into IPv6, and without zone.
 	Client netip.AddrPort
 	// Local is the address the client asked, which the reply comes from.
 	Local     netip.AddrPort
