@@ -69,7 +69,8 @@ func (s *Snapshot) enterDevices() {
 	s.place(s.seen)
 }
 
-// Whereabouts are the addresses at which a device is now, in order; own are those of which an entry by address decides instead, or that lie outside the site.
+// Whereabouts are the addresses at which a device is now, in order; own are those of which an entry by address decides instead, or that
+// lie outside the site.
 func (s *Snapshot) Whereabouts(id DeviceID, at time.Time) (addrs, own []netip.Addr) {
 	for addr, p := range s.placed {
 		if p.device != id || !p.holds(at) {

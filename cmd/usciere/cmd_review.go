@@ -76,8 +76,8 @@ func (s screen) review(r *admin.Review) {
 		} else {
 			text += seat.Holder.Name + span(seat.Holder.From, seat.Holder.Until)
 		}
-		if len(seat.Hosts) > 0 {
-			text += " on " + texts(seat.Hosts)
+		if on := workstations(seat.Hosts, seat.Devices); on != "" {
+			text += " on " + on
 		}
 		s.detail("seat", text)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -137,11 +138,23 @@ func seatList() *cobra.Command {
 		return s.show(list, func() {
 			var rows [][]string
 			for _, seat := range list.Seats {
-				rows = append(rows, []string{seat.ID, seat.Name, seat.Office, string(seat.Role), seat.Holder, texts(seat.Hosts)})
+				rows = append(rows, []string{seat.ID, seat.Name, seat.Office, string(seat.Role), seat.Holder, workstations(seat.Hosts, seat.Devices)})
 			}
 			s.table("no seats; make one with `usciere seat add`", []string{"SEAT", "NAME", "OFFICE", "ROLE", "HOLDER", "WORKSTATIONS"}, rows)
 		})
 	})
+}
+
+// workstations are those of a seat: by their addresses, and those that are known by themselves.
+func workstations(hosts []netip.Addr, devices []policy.Device) string {
+	var all []string
+	for _, h := range hosts {
+		all = append(all, h.String())
+	}
+	for _, d := range devices {
+		all = append(all, d.ID.String())
+	}
+	return strings.Join(all, ", ")
 }
 
 func seatHistory() *cobra.Command {
@@ -166,6 +179,9 @@ func seatHistory() *cobra.Command {
 						s.detail("host", h.Addr.String()+span(b.From, b.Until))
 					}
 				}
+			}
+			for _, d := range past.Seat.Devices {
+				s.detail("device", strings.TrimSpace(d.ID.String()+" "+d.Name))
 			}
 		})
 	})

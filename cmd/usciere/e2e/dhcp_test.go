@@ -154,6 +154,7 @@ func townWithDHCP(t *testing.T, server dhcpServer) {
 	}
 	h.must("seat", "add", "segretario", "--office", "cultura", "--role", "secretary-general", "--holder", "A. Bruni", "--from", "2025-09-01")
 	h.must("device", "add", managersMAC, "--seat", "segretario")
+	says(t, h.must("seat", "list")+h.must("seat", "history", "segretario")+h.must("review", "cultura"), "A. Bruni "+managersMAC, "device "+managersMAC, "on "+managersMAC)
 	h.allow("anagrafe", "1/2026", "www.inps.it")
 
 	// A second resolver with the same policy.
