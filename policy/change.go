@@ -67,5 +67,8 @@ func (e *Edit) putHost(h Host) (*Host, error) {
 
 func (e *Edit) deleteHost(addr netip.Addr) error {
 	e.dropHost(addr)
+	if err := e.endTokens(func(t *Token) bool { return t.Host == addr }); err != nil {
+		return err
+	}
 	return e.tx.Delete(TableHosts, addr.String())
 }

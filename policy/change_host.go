@@ -87,7 +87,7 @@ func (e *Edit) checkHostAddr(addr netip.Addr) error {
 	return nil
 }
 
-// RemoveHost takes a machine's entry out, and with it its bindings to seats.
+// RemoveHost takes a machine's entry out, and with it its bindings to seats and its tokens.
 type RemoveHost struct {
 	Based
 	Addr netip.Addr `json:"addr"`

@@ -181,7 +181,7 @@ func succeed(holders []Holder, name string, from Moment) ([]Holder, error) {
 	return holders, nil
 }
 
-// RemoveSeat takes a seat out, and with it the bindings of its workstations.
+// RemoveSeat takes a seat out, and with it the bindings of its workstations and its tokens.
 type RemoveSeat struct {
 	Based
 	Seat string `json:"seat"`
@@ -209,6 +209,9 @@ func (e *Edit) removeSeat(s *Seat) error {
 		if err := e.keepHost(next); err != nil {
 			return err
 		}
+	}
+	if err := e.endTokens(func(t *Token) bool { return t.Seat == s.ID }); err != nil {
+		return err
 	}
 	e.dropSeat(s.ID)
 	return e.tx.Delete(TableSeats, s.ID)

@@ -16,6 +16,8 @@ type Client struct {
 	Seat   string   // the seat it is bound to now, if any
 	Host   *Host    // its own entry, if any
 	Device DeviceID // by which it was recognised, where its own entry says nothing
+	Token  string   // that it shows, by which it was recognised wherever it is
+	Away   bool     // outside the site, with a token
 	number uint32   // of the office, 0: none
 }
 

@@ -29,6 +29,8 @@ func load(tx Reader, town Town) (*Snapshot, error) {
 		func() error { return eachRecord(tx, TableOffices, s.loadOffice) },
 		func() error { return eachRecord(tx, TableSeats, s.loadSeat) },
 		func() error { return eachRecord(tx, TableHosts, s.loadHost) },
+		func() error { return eachRecord(tx, TableTokens, s.loadToken) },
+		func() error { s.enterTokens(); return nil },
 		func() error {
 			return eachRecord(tx, TableServices, func(sv *Service) error {
 				s.enterService(sv)
@@ -72,6 +74,14 @@ func (s *Snapshot) loadHost(h *Host) error {
 		return fmt.Errorf("host %s belongs to office %s, which is not there", h.Addr, h.Office)
 	}
 	s.hosts.Insert(hostPrefix(h.Addr), s.machineOf(h))
+	return nil
+}
+
+func (s *Snapshot) loadToken(t *Token) error {
+	if t.Seat != "" && s.seats[t.Seat] == nil {
+		return fmt.Errorf("token %s is of seat %s, which is not there", t.ID, t.Seat)
+	}
+	s.tokens[t.ID] = &bearer{t, spanOf("", t.Until, s.town.Zone)}
 	return nil
 }
 

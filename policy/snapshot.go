@@ -27,6 +27,8 @@ type Snapshot struct {
 	devices  map[DeviceID]*Seat       // of seats, by themselves
 	seen     Sightings                // that placed was made of
 	placed   map[netip.Addr]placement // the devices of seats, where they are; after hosts
+	tokens   map[string]*bearer       // by id
+	shown    map[Hash]*bearer         // the same
 	services map[string]*service
 	servicen []*service // number-1 → service; nil where there is none
 
@@ -36,6 +38,8 @@ type Snapshot struct {
 	marks    index       // the names above them, for Exists
 	conds    []condition // 0 is isMark
 	grants   int         // in the rules
+
+	certificates bool // are among the tokens
 }
 
 // Town is what the settings say of the town: its own networks, outside which nobody is answered, and its clock.
@@ -108,7 +112,7 @@ func newSnapshot(town Town) *Snapshot {
 		town:     town,
 		site:     new(bart.Lite),
 		networks: new(bart.Table[uint32]), hosts: new(bart.Table[*machine]),
-		offices: map[string]*office{}, seats: map[string]*Seat{}, services: map[string]*service{}, servicen: make([]*service, signatureNumber),
+		offices: map[string]*office{}, seats: map[string]*Seat{}, services: map[string]*service{}, tokens: map[string]*bearer{}, servicen: make([]*service, signatureNumber),
 		rules: newIndex(), marks: newIndex(), conds: make([]condition, 1),
 	}
 	for _, p := range town.Site {

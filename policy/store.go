@@ -13,6 +13,7 @@ const (
 	TableOffices   Table = "offices"   // office id → Office
 	TableSeats     Table = "seats"     // seat id → Seat
 	TableHosts     Table = "hosts"     // address as text → Host
+	TableTokens    Table = "tokens"    // token id → Token
 	TableServices  Table = "services"  // service id → Service
 	TableRequests  Table = "requests"  // number → Request
 	TableProtocols Table = "protocols" // protocol number as text → RequestID
@@ -26,7 +27,7 @@ const (
 
 // Tables are all tables.
 var Tables = []Table{TableOffices, TableSeats, TableHosts, TableServices, TableRequests, TableProtocols, TableGrants, TableHoldings,
-	TableLetters, TablePapers, TableOutgoing, TableOutbox}
+	TableLetters, TablePapers, TableOutgoing, TableOutbox, TableTokens}
 
 // Store keeps the records and the journal.
 type Store interface {

@@ -14,6 +14,7 @@ type Encrypted struct {
 	Name             func() policy.Name // of the certificate; empty: it has none
 	TLS, HTTPS, QUIC []netip.AddrPort   // 0.0.0.0 and :: are the address the client asked
 	Path             string             // of HTTPS
+	HTTP3            bool               // HTTPS is spoken over it too
 }
 
 // designation is the name that workstations ask what is served encrypted (RFC 9462 §4), and the type of its records.
@@ -51,12 +52,13 @@ func (r *Resolver) designate(q *query, s *setup) bool {
 }
 
 // records are the data of one SVCB record for each transport and port, in the order in which they are advised: HTTPS, which all
-// workstations know, then TLS, then QUIC.
+// workstations know, then TLS, then QUIC. HTTP/3 is another way to speak HTTPS at the same port.
 func (e *Encrypted) records(name policy.Name, asked netip.Addr) (out [][]byte) {
 	for _, t := range []struct {
-		alpn, path string
-		addrs      []netip.AddrPort
-	}{{"h2", e.Path, e.HTTPS}, {"dot", "", e.TLS}, {"doq", "", e.QUIC}} {
+		alpn  []string
+		path  string
+		addrs []netip.AddrPort
+	}{{WebProtocols(e.HTTP3), e.Path, e.HTTPS}, {[]string{"dot"}, "", e.TLS}, {[]string{"doq"}, "", e.QUIC}} {
 		var ports []uint16
 		hints := map[uint16][]netip.Addr{}
 		for _, a := range t.addrs {
@@ -79,8 +81,16 @@ func (e *Encrypted) records(name policy.Name, asked netip.Addr) (out [][]byte) {
 	return out
 }
 
+// WebProtocols are the names of what HTTPS is spoken by (ALPN).
+func WebProtocols(http3 bool) []string {
+	if http3 {
+		return []string{"h2", "h3"}
+	}
+	return []string{"h2"}
+}
+
 // ServiceBinding is the data of one SVCB record (RFC 9460 §2.2), its parameters in the order of their numbers.
-func ServiceBinding(priority uint16, name policy.Name, alpn string, port uint16, hints []netip.Addr, path string) []byte {
+func ServiceBinding(priority uint16, name policy.Name, alpn []string, port uint16, hints []netip.Addr, path string) []byte {
 	out := binary.BigEndian.AppendUint16(nil, priority)
 	out = append(out, name...)
 	parameter := func(key uint16, value []byte) {
@@ -90,7 +100,10 @@ func ServiceBinding(priority uint16, name policy.Name, alpn string, port uint16,
 			out = append(out, value...)
 		}
 	}
-	var v4, v6 []byte
+	var ids, v4, v6 []byte
+	for _, id := range alpn {
+		ids = append(append(ids, byte(len(id))), id...)
+	}
 	for _, a := range hints {
 		if a.Is4() {
 			v4 = append(v4, a.AsSlice()...)
@@ -98,7 +111,7 @@ func ServiceBinding(priority uint16, name policy.Name, alpn string, port uint16,
 			v6 = append(v6, a.AsSlice()...)
 		}
 	}
-	parameter(svcALPN, append([]byte{byte(len(alpn))}, alpn...))
+	parameter(svcALPN, ids)
 	parameter(svcPort, binary.BigEndian.AppendUint16(nil, port))
 	parameter(svcIPv4Hint, v4)
 	parameter(svcIPv6Hint, v6)

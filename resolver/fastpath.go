@@ -93,10 +93,11 @@ const (
 	askedCD
 	askedDO
 	askedEDNS
+	askedAway // by a client that the page is no use to
 )
 
 func (q *query) asked() uint8 {
-	return bit(q.RD, askedRD) | bit(q.CD, askedCD) | bit(q.DO, askedDO) | bit(q.EDNS, askedEDNS)
+	return bit(q.RD, askedRD) | bit(q.CD, askedCD) | bit(q.DO, askedDO) | bit(q.EDNS, askedEDNS) | bit(q.client.Away, askedAway)
 }
 
 func bit(set bool, flag uint8) uint8 {

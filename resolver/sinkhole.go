@@ -112,8 +112,12 @@ func modeOf(c *policy.Client, s Sinkhole) policy.Mode {
 	return policy.Page
 }
 
-// pageAddress is the block page's address of the family asked for, or nil. It lies in q.
+// pageAddress is the block page's address of the family asked for, or nil, as for those outside the site, whose browsers would only wait
+// for it. It lies in q.
 func pageAddress(q *query, s *Sinkhole) []byte {
+	if q.client.Away {
+		return nil
+	}
 	own := [1]netip.Addr{q.request.Local.Addr().Unmap()}
 	addrs := s.Addresses
 	if len(addrs) == 0 {

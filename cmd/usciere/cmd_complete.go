@@ -64,6 +64,17 @@ var seats = completing(func(ctx context.Context, c *admin.Client) (out []cobra.C
 	return out, nil
 })
 
+var tokens = completing(func(ctx context.Context, c *admin.Client) (out []cobra.Completion, err error) {
+	list, err := c.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range list.Tokens {
+		out = append(out, cobra.CompletionWithDesc(t.ID, t.Of()))
+	}
+	return out, nil
+})
+
 var services = completing(func(ctx context.Context, c *admin.Client) (out []cobra.Completion, err error) {
 	list, err := c.Services(ctx)
 	if err != nil {

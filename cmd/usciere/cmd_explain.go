@@ -19,7 +19,7 @@ func explainCommand() *cobra.Command {
 	var q admin.Question
 	var client string
 	c := online(&cobra.Command{
-		Use:               "explain --client ADDR|--office ID NAME",
+		Use:               "explain --client ADDR|--office ID|--token ID NAME",
 		Short:             "Say whether a name may be asked, and why; exit 0 allowed, 3 sinkholed, 4 refused",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -50,16 +50,20 @@ func explainCommand() *cobra.Command {
 	f.StringVar(&q.Type, "type", "", "record `TYPE` asked for (A)")
 	f.StringVar(&q.At, "at", "", "`TIME` of the question: a day, a minute, or RFC 3339 (now)")
 	f.BoolVar(&q.Trace, "trace", false, "ask the servers too, and show by which aliases the name comes to what")
-	c.MarkFlagsMutuallyExclusive("client", "office")
-	c.MarkFlagsOneRequired("client", "office")
+	f.StringVar(&q.Token, "token", "", "`ID` of the token that is shown, from outside the site")
+	c.MarkFlagsMutuallyExclusive("client", "office", "token")
+	c.MarkFlagsOneRequired("client", "office", "token")
 	complete(c, "office", offices)
+	complete(c, "token", tokens)
 	return c
 }
 
 // explanation prints the answer first, then why, then what to do next.
 func (s screen) explanation(e *admin.Explanation, dated bool) {
 	who := e.Client
-	if who == "" {
+	if e.Token != "" {
+		who = "whoever shows the token " + e.Token
+	} else if who == "" {
 		who = "any employee of " + e.Office
 	}
 	if dated {

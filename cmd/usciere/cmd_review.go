@@ -81,6 +81,9 @@ func (s screen) review(r *admin.Review) {
 		}
 		s.detail("seat", text)
 	}
+	for _, t := range r.Tokens {
+		s.detail("token", fmt.Sprintf("%s, for the %s (%s)%s", t.ID, t.Of(), t.Role, span("", t.Until)))
+	}
 	if len(r.Grants) == 0 {
 		s.detail("grants", "none of its own")
 	}

@@ -57,9 +57,10 @@ func (g *given) designate(s settings.Settings) error {
 	}
 	var priority uint16
 	for _, t := range []struct {
-		alpn, path string
-		addrs      []string
-	}{{"h2", listen.WebPath, s.TLS.HTTPS}, {"dot", "", s.TLS.Listen}, {"doq", "", s.TLS.QUIC}} {
+		alpn  []string
+		path  string
+		addrs []string
+	}{{resolver.WebProtocols(s.TLS.HTTP3), listen.WebPath, s.TLS.HTTPS}, {[]string{"dot"}, "", s.TLS.Listen}, {[]string{"doq"}, "", s.TLS.QUIC}} {
 		ports := map[uint16]bool{}
 		for _, text := range t.addrs {
 			if _, port, err := net.SplitHostPort(text); err == nil {
@@ -83,7 +84,7 @@ func (g *given) designate(s settings.Settings) error {
 }
 
 // instance adds one way to reach the resolver: priority, name, addresses, and parameters as in an SVCB record without hints.
-func (g *given) instance(priority uint16, name policy.Name, alpn string, port uint16, path string, addrs []netip.Addr) {
+func (g *given) instance(priority uint16, name policy.Name, alpn []string, port uint16, path string, addrs []netip.Addr) {
 	params := resolver.ServiceBinding(priority, name, alpn, port, nil, path)[2+len(name):]
 	v4, v6 := families(addrs)
 	if len(v4) > 0 {

@@ -50,7 +50,7 @@ func (d *daemon) encryptedOf(s settings.TLS) (out resolver.Encrypted, err error)
 	if d.certificate == nil {
 		return out, nil
 	}
-	out = resolver.Encrypted{TLS: d.dns.TLSAddrs(), HTTPS: d.dns.HTTPSAddrs(), QUIC: d.dns.QUICAddrs(), Path: listen.WebPath}
+	out = resolver.Encrypted{TLS: d.dns.TLSAddrs(), HTTPS: d.dns.HTTPSAddrs(), QUIC: d.dns.QUICAddrs(), Path: listen.WebPath, HTTP3: d.opened.TLS.HTTP3}
 	if s.Name != "" {
 		name, err := policy.ParseName(s.Name)
 		if err != nil {
@@ -81,6 +81,27 @@ func (d *daemon) encrypted() (out []string) {
 		out = append(out, "doq "+a.String())
 	}
 	return out
+}
+
+// named is where DNS over HTTPS is served under the name of all this, and that name, when TLS or QUIC is served and the certificate is
+// for the names below it as well, one of which a client with a token asks for.
+func (d *daemon) named() (https, server string) {
+	if d.certificate == nil {
+		return "", ""
+	}
+	served, err := d.encryptedOf(d.inForce.Load().settings.TLS)
+	if err != nil || served.Name() == "" {
+		return "", ""
+	}
+	name := served.Name().String()
+	if len(served.HTTPS) > 0 {
+		port := fmt.Sprintf(":%d", served.HTTPS[0].Port())
+		https = "https://" + name + strings.TrimSuffix(port, ":443") + served.Path
+	}
+	if len(served.TLS)+len(served.QUIC) > 0 && d.certificate.For("x."+name) == nil {
+		server = name
+	}
+	return https, server
 }
 
 // certificateProblems are those of the certificate.

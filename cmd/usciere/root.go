@@ -30,7 +30,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(
 		serveCommand(), checkCommand(), restoreCommand(),
 		statusCommand(),
-		officeCommand(), networkCommand(), hostCommand(), seatCommand(), deviceCommand(), dhcpCommand(), serviceCommand(),
+		officeCommand(), networkCommand(), hostCommand(), seatCommand(), deviceCommand(), dhcpCommand(), tokenCommand(), serviceCommand(),
 		requestCommand(), allowCommand(), grantCommand(), explainCommand(),
 		letterCommand(), outboxCommand(),
 		auditCommand(), registerCommand(), reviewCommand(),

@@ -176,7 +176,9 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	config := listen.Config{
 		Addrs: s.Listen, MaxTCP: s.TCP.Connections, MaxTCPPerClient: s.TCP.PerClient, Idle: s.TCP.Idle, Log: d.log,
 		Guest: func(client netip.Addr) bool { return !d.rules.Snapshot().Inside(client) },
-		TLS:   s.TLS.Listen, HTTPS: s.TLS.HTTPS, QUIC: s.TLS.QUIC,
+		TLS:   s.TLS.Listen, HTTPS: s.TLS.HTTPS, HTTP3: s.TLS.HTTP3, QUIC: s.TLS.QUIC,
+		Known:           func(c *listen.Claim, client netip.Addr) bool { return d.resolver.Knows(c, client) },
+		WantCertificate: func() bool { return d.rules.Snapshot().Certificates() },
 	}
 	if len(s.Front.Proxy) > 0 {
 		config.Proxied = func(peer netip.Addr) bool { return within(s.Front.Proxy, peer) }

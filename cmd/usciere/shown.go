@@ -34,6 +34,7 @@ func (d *daemon) describe() admin.Daemon {
 		out.Listen = append(out.Listen, a.String())
 	}
 	out.Encrypted = d.encrypted()
+	out.HTTPS, out.ServerName = d.named()
 	out.Page = d.pages.addresses()
 	out.Problems = d.problems()
 	return out

@@ -33,11 +33,16 @@ type Daemon struct {
 	Town      string   `json:"town,omitempty"`
 	Listen    []string `json:"listen,omitempty"`
 	Encrypted []string `json:"encrypted,omitempty"` // where DNS is served over TLS, HTTPS and QUIC, for people
-	Page      []string `json:"page,omitempty"`      // where the page is served: URLs, by address
-	Socket    string   `json:"socket,omitempty"`
-	State     string   `json:"state,omitempty"`    // folder
-	Config    string   `json:"config,omitempty"`   // settings file
-	Problems  []string `json:"problems,omitempty"` // what an administrator should look at
+	// HTTPS is the address of DNS over HTTPS, and ServerName what the server name of TLS and QUIC ends in when a token begins it; empty:
+	// it is not served under a name.
+	HTTPS      string `json:"https,omitempty"`
+	ServerName string `json:"server_name,omitempty"`
+
+	Page     []string `json:"page,omitempty"` // where the page is served: URLs, by address
+	Socket   string   `json:"socket,omitempty"`
+	State    string   `json:"state,omitempty"`    // folder
+	Config   string   `json:"config,omitempty"`   // settings file
+	Problems []string `json:"problems,omitempty"` // what an administrator should look at
 }
 
 // Counters are what became of the questions since start; each is counted once.

@@ -165,7 +165,7 @@ func (c *Client) Explain(ctx context.Context, q Question) (*Explanation, error) 
 	if q.Trace {
 		params.Set("trace", "yes")
 	}
-	for key, value := range map[string]string{"office": q.Office, "type": q.Type, "at": q.At} {
+	for key, value := range map[string]string{"office": q.Office, "token": q.Token, "type": q.Type, "at": q.At} {
 		if value != "" {
 			params.Set(key, value)
 		}
@@ -228,6 +228,26 @@ func (c *Client) RemoveDevice(ctx context.Context, change policy.RemoveDevice) (
 // Devices lists the devices of all seats.
 func (c *Client) Devices(ctx context.Context) (*DeviceList, error) {
 	return get[*DeviceList](ctx, c, "/v1/device/list", nil)
+}
+
+// AddToken makes a token for a seat or a host.
+func (c *Client) AddToken(ctx context.Context, change policy.AddToken) (*policy.Token, error) {
+	return post[*policy.Token](ctx, c, "/v1/token/add", change)
+}
+
+// RotateToken puts another secret or certificate in the place of a token's.
+func (c *Client) RotateToken(ctx context.Context, change policy.RotateToken) (*policy.Token, error) {
+	return post[*policy.Token](ctx, c, "/v1/token/rotate", change)
+}
+
+// RevokeToken ends a token.
+func (c *Client) RevokeToken(ctx context.Context, change policy.RevokeToken) (*policy.Token, error) {
+	return post[*policy.Token](ctx, c, "/v1/token/revoke", change)
+}
+
+// Tokens lists all tokens.
+func (c *Client) Tokens(ctx context.Context) (*TokenList, error) {
+	return get[*TokenList](ctx, c, "/v1/token/list", nil)
 }
 
 // Leases lists which machine has which address.

@@ -25,10 +25,11 @@ type Judgement struct {
 	Mode    policy.Mode // how the name is answered if it is sinkholed
 }
 
-// Question is what an explanation is asked about: a name asked by a workstation, or by any employee's of an office.
+// Question is what an explanation is asked about: a name asked by a workstation, by any employee's of an office, or by who shows a token.
 type Question struct {
 	Client netip.Addr // or:
-	Office string
+	Office string     // or:
+	Token  string     // its id: whoever shows it, outside the site
 	Name   string
 	Type   string // A if empty
 	At     string // RFC 3339, or a day or minute by the town's clock; now if empty
@@ -49,6 +50,7 @@ type Explanation struct {
 	Seat    string          `json:"seat,omitempty"` // that the client is bound to
 	Holder  string          `json:"holder,omitempty"`
 	Device  policy.DeviceID `json:"device,omitempty"` // of the seat, that a DHCP lease or the neighbour table says it is
+	Token   string          `json:"token,omitempty"`  // that the client shows
 	Why     string          `json:"why"`
 
 	Rule    string        `json:"rule,omitempty"`    // that allows
@@ -105,7 +107,7 @@ const (
 )
 
 func explain(c *call) (any, error) {
-	q, err := params(c.r, "client", "office", "name", "type", "at", "trace")
+	q, err := params(c.r, "client", "office", "token", "name", "type", "at", "trace")
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +119,7 @@ func explain(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Explanation{Name: name, Type: typ, At: at}
+	out := &Explanation{Name: name, Type: typ, At: at, Token: q.Get("token")}
 	c.describe(out, &who)
 	verdict := c.rules.Decide(&who, []byte(name), typ, at)
 	if who.Inside {
@@ -175,9 +177,16 @@ func (c *call) question(q url.Values) (name policy.Name, typ policy.Type, at tim
 
 // client is who asks.
 func (c *call) client(q url.Values, at time.Time) (policy.Client, error) {
-	addr, office := q.Get("client"), q.Get("office")
-	if (addr == "") == (office == "") {
-		return policy.Client{}, invalid("give one of --client ADDR and --office ID", "who asks?")
+	addr, office, token := q.Get("client"), q.Get("office"), q.Get("token")
+	if len(addr+office+token) == 0 || addr != "" && office != "" || token != "" && addr+office != "" {
+		return policy.Client{}, invalid("give one of --client ADDR, --office ID and --token ID", "who asks?")
+	}
+	if token != "" {
+		if _, ok := c.rules.Token(token); !ok {
+			return policy.Client{}, notFound("see `usciere token list`", "there is no token %q", token)
+		}
+		who, _ := c.rules.Bearer(token, netip.Addr{}, at)
+		return who, nil
 	}
 	if office != "" {
 		who, ok := c.rules.Employee(office)
@@ -218,6 +227,11 @@ func (c *call) describe(out *Explanation, who *policy.Client) {
 func (c *call) reason(r policy.Records, out *Explanation, who *policy.Client, v policy.Verdict) error {
 	switch v.Reason {
 	case policy.OutsideSite:
+		if out.Token != "" {
+			out.Why = "the token is nobody's now: its last day is over, or its host lies outside the site"
+			out.Hint = "see `usciere token list`"
+			return nil
+		}
 		out.Why = "the address lies outside the site"
 		out.Hint = "if it is one of the town's own, add its network to town.site in the settings, and reload"
 	case policy.NoOffice:

@@ -23,11 +23,12 @@ type Review struct {
 	Day    policy.Moment    `json:"day"`
 	Grants []ReviewedGrant  `json:"grants"` // its own, in force or to come, by number
 	Seats  []ReviewedSeat   `json:"seats"`
-	Open   []OpenRequest    `json:"open_requests"` // that wait for a signature or a decision
-	Ending []policy.GrantID `json:"ending"`        // of its own, within EndingDays, the first to end first
-	Common []ReviewedGrant  `json:"common"`        // of its roles and of everyone
-	Total  int              `json:"of,omitempty"`  // how many offices there are, in a review of all
-	Number int              `json:"nth,omitempty"` // which this is, from 1
+	Tokens []Token          `json:"tokens,omitempty"` // who shows one is taken for one of the office
+	Open   []OpenRequest    `json:"open_requests"`    // that wait for a signature or a decision
+	Ending []policy.GrantID `json:"ending"`           // of its own, within EndingDays, the first to end first
+	Common []ReviewedGrant  `json:"common"`           // of its roles and of everyone
+	Total  int              `json:"of,omitempty"`     // how many offices there are, in a review of all
+	Number int              `json:"nth,omitempty"`    // which this is, from 1
 }
 
 // EndingDays is how far a review looks for grants that end.
@@ -162,6 +163,11 @@ func (r *reviewer) review(o *policy.Office) (*Review, error) {
 		return nil, err
 	}
 	out := &Review{Office: o, Day: r.today(), Grants: grants, Seats: r.seats(o.ID), Open: append([]OpenRequest{}, r.open[o.ID]...), Ending: []policy.GrantID{}}
+	for _, t := range r.rules.Tokens() {
+		if of := r.token(t); of.Office == o.ID {
+			out.Tokens = append(out.Tokens, of)
+		}
+	}
 	ending := slices.DeleteFunc(slices.Clone(grants), func(g ReviewedGrant) bool { return g.DaysLeft == nil || *g.DaysLeft > EndingDays })
 	zone := r.rules.Town().Zone
 	slices.SortStableFunc(ending, func(a, b ReviewedGrant) int { return a.Grant.Until.End(zone).Compare(b.Grant.Until.End(zone)) })

@@ -55,6 +55,11 @@ var routes = []route{
 	{"GET", "/v1/device/list", read, listDevices},
 	{"GET", "/v1/lease/list", read, listLeases},
 
+	{"POST", "/v1/token/add", change, apply[policy.AddToken]},
+	{"POST", "/v1/token/rotate", change, apply[policy.RotateToken]},
+	{"POST", "/v1/token/revoke", change, apply[policy.RevokeToken]},
+	{"GET", "/v1/token/list", read, listTokens},
+
 	{"POST", "/v1/seat/add", change, apply[policy.AddSeat]},
 	{"POST", "/v1/seat/assign", change, apply[policy.AssignSeat]},
 	{"POST", "/v1/seat/remove", change, apply[policy.RemoveSeat]},

@@ -102,7 +102,7 @@ func (d *day) entry(e journal.Entry) error {
 		case policy.TableSeats:
 			d.learn(p.key, e)
 			d.stale = true
-		case policy.TableHosts, policy.TableServices, policy.TableGrants:
+		case policy.TableHosts, policy.TableTokens, policy.TableServices, policy.TableGrants:
 			d.stale = true
 		}
 	}

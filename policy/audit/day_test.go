@@ -241,6 +241,19 @@ func TestADeviceOfASeatIsNamed(t *testing.T) {
 	}
 }
 
+// Where a token was shown is not in the journal, but that its bearer had no limits is.
+func TestATokenOfASeatIsNamed(t *testing.T) {
+	town := tributi(t)
+	town.do(t, policy.AddToken{ID: "casa", Hash: policy.Hash{1}, Seat: "dirigente"})
+	a, err := town.ask(Question{Office: "tributi", Name: name("www.inps.it"), Day: policy.DayOf(town.now, rome)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(a.Notes, " "); !strings.Contains(notes, "who showed the tokens casa had no limits") || !a.Complete {
+		t.Errorf("%q", a.Notes)
+	}
+}
+
 // Fuzzing seals entries whose kinds and bodies are anybody's: whatever they hold, there is an answer or an error.
 func FuzzAsk(f *testing.F) {
 	for kind := range kinds {

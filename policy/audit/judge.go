@@ -223,7 +223,24 @@ func (d *day) caveats(a *Answer) {
 	if devices := d.devices(); len(devices) > 0 {
 		d.note(false, "the devices %s had no limits by a seat of the office, at whatever address they had a lease of: which that was, the DHCP server's log knows, and the journal does not", strings.Join(devices, ", "))
 	}
+	if tokens := d.tokens(); len(tokens) > 0 {
+		d.note(false, "who showed the tokens %s had no limits by a seat of the office, wherever it asked from: from where that was, the journal does not know", strings.Join(tokens, ", "))
+	}
 	a.Notes, a.Complete = d.notes, !d.partial
+}
+
+// tokens are those whose bearers had no limits by a seat of the office.
+func (d *day) tokens() (out []string) {
+	for _, p := range d.points {
+		for _, t := range p.rules.Tokens() {
+			c, ok := p.rules.Bearer(t.ID, t.Host, p.at)
+			if ok && c.Office != nil && c.Office.ID == d.Office && !c.Role.Restricted() && !slices.Contains(out, t.ID) {
+				out = append(out, t.ID)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // devices are those that had no limits by a seat of the office.

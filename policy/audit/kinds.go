@@ -36,6 +36,10 @@ var kinds = map[string]func(*Rules, journal.Entry) string{
 	"host.set":    reads((*Rules).putHost),
 	"host.remove": reads((*Rules).removeHost),
 
+	"token.add":    reads((*Rules).putToken),
+	"token.rotate": reads((*Rules).putToken),
+	"token.revoke": reads((*Rules).removeToken),
+
 	"service.add":     reads((*Rules).putService),
 	"service.remove":  reads((*Rules).removeService),
 	"catalog.install": reads((*Rules).install),
@@ -106,8 +110,7 @@ func (r *Rules) removeOffice(gone *policy.OfficeRemoved) error {
 	}
 	for _, s := range gone.Seats {
 		if s != nil {
-			r.unseat(s.ID, nil)
-			r.drop(policy.TableSeats, s.ID)
+			r.dropSeat(s.ID)
 		}
 	}
 	for _, addr := range gone.Hosts {
@@ -140,8 +143,41 @@ func (r *Rules) removeSeat(s *policy.Seat) error {
 	if s.ID == "" {
 		return errNothing
 	}
-	r.unseat(s.ID, nil)
-	r.drop(policy.TableSeats, s.ID)
+	r.dropSeat(s.ID)
+	return nil
+}
+
+func (r *Rules) dropSeat(id string) {
+	r.unseat(id, nil)
+	r.endTokens(func(t *policy.Token) bool { return t.Seat == id })
+	r.drop(policy.TableSeats, id)
+}
+
+func (r *Rules) dropHost(addr netip.Addr) {
+	r.endTokens(func(t *policy.Token) bool { return t.Host == addr })
+	r.drop(policy.TableHosts, addr.String())
+}
+
+// endTokens drops those of a seat or host that is no more.
+func (r *Rules) endTokens(ended func(*policy.Token) bool) {
+	for id, text := range r.tables[policy.TableTokens] {
+		var t policy.Token
+		if json.Unmarshal(text, &t) == nil && ended(&t) {
+			r.drop(policy.TableTokens, id)
+		}
+	}
+}
+
+func (r *Rules) putToken(t *policy.Token) error {
+	if t.ID == "" {
+		return errNothing
+	}
+	r.put(policy.TableTokens, t.ID, t)
+	return nil
+}
+
+func (r *Rules) removeToken(t *policy.Token) error {
+	r.drop(policy.TableTokens, t.ID)
 	return nil
 }
 
@@ -178,7 +214,7 @@ func (r *Rules) host(addr netip.Addr) (h policy.Host, ok bool) {
 // keepHost keeps what this entry made of a host, or drops it when nothing is left to say of it.
 func (r *Rules) keepHost(h *policy.Host) {
 	if h.Name == "" && h.Office == "" && h.Role == "" && len(h.Seats) == 0 {
-		r.drop(policy.TableHosts, h.Addr.String())
+		r.dropHost(h.Addr)
 		return
 	}
 	h.Version = r.head.Seq
@@ -194,7 +230,7 @@ func (r *Rules) putHost(h *policy.Host) error {
 }
 
 func (r *Rules) removeHost(h *policy.Host) error {
-	r.drop(policy.TableHosts, h.Addr.String())
+	r.dropHost(h.Addr)
 	return nil
 }
 

@@ -59,7 +59,7 @@ func someChange(t *rapid.T, town *aTown) policy.Change {
 	one := func(t policy.Table) uint32 { return uint32(town.store.next[t]) + 1 }
 	hosts := func() []netip.Addr { return rapid.SliceOfN(someAddrs, 0, 2).Draw(t, "hosts") }
 	protocol := fmt.Sprintf("%d/2026", len(town.store.entries)+1)
-	kinds := "grant ask approve grant ask approve revoke grant approve assign seat device device -device host set-host service set-seat deny withdraw expire letter remind network office -host -network -service -seat -office"
+	kinds := "grant ask approve grant ask approve revoke grant approve assign seat device device -device token token ~token -token host set-host service set-seat deny withdraw expire letter remind network office -host -network -service -seat -office"
 	switch rapid.SampledFrom(strings.Fields(kinds)).Draw(t, "change") {
 	case "office":
 		return policy.AddOffice{ID: someOffices.Draw(t, "id"), Name: "x", Networks: rapid.SliceOfN(someNets, 0, 1).Draw(t, "networks")}
@@ -96,6 +96,16 @@ func someChange(t *rapid.T, town *aTown) policy.Change {
 		return policy.AddDevice{Device: rapid.SampledFrom([]policy.DeviceID{"52:54:00:00:00:01", "pc-segretario"}).Draw(t, "device"), Seat: someSeats.Draw(t, "seat")}
 	case "-device":
 		return policy.RemoveDevice{Device: rapid.SampledFrom([]policy.DeviceID{"52:54:00:00:00:01", "pc-segretario"}).Draw(t, "device")}
+	case "token":
+		c := policy.AddToken{ID: rapid.SampledFrom([]string{"casa", "due"}).Draw(t, "id"), Hash: policy.Hash{byte(rapid.IntRange(1, 3).Draw(t, "hash"))}, Replace: true}
+		if c.Seat = someSeats.Draw(t, "seat"); rapid.Bool().Draw(t, "of a host") {
+			c.Seat, c.Host = "", someAddrs.Draw(t, "addr")
+		}
+		return c
+	case "~token":
+		return policy.RotateToken{ID: rapid.SampledFrom([]string{"casa", "due"}).Draw(t, "id"), Hash: policy.Hash{byte(rapid.IntRange(1, 3).Draw(t, "hash"))}}
+	case "-token":
+		return policy.RevokeToken{ID: rapid.SampledFrom([]string{"casa", "due"}).Draw(t, "id")}
 	case "-seat":
 		return policy.RemoveSeat{Seat: someSeats.Draw(t, "seat")}
 	case "service":

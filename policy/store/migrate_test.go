@@ -92,7 +92,7 @@ func TestABackupInAnOlderFormatIsRestoredInTheNewOne(t *testing.T) {
 	}
 }
 
-func TestAStoreWithoutLettersGetsTheirTables(t *testing.T) {
+func TestAStoreOfTheFirstFormatGetsTheTablesItLacks(t *testing.T) {
 	dir := t.TempDir()
 	if err := create(database(dir), 1, time.Now()); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestAStoreWithoutLettersGetsTheirTables(t *testing.T) {
 	}
 	err = db.Update(func(b *bbolt.Tx) error {
 		var all error
-		for _, t := range []policy.Table{policy.TableLetters, policy.TablePapers, policy.TableOutgoing, policy.TableOutbox} {
+		for _, t := range []policy.Table{policy.TableLetters, policy.TablePapers, policy.TableOutgoing, policy.TableOutbox, policy.TableTokens} {
 			all = errors.Join(all, b.DeleteBucket([]byte(t)))
 		}
 		return all

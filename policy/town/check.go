@@ -41,6 +41,7 @@ func at(path string, key any) string {
 func (d *differ) check() ([]*wanted, error) {
 	d.checkSettings()
 	d.checkOffices()
+	d.checkTokens()
 	for _, id := range slices.Sorted(maps.Keys(d.next.Services)) {
 		_, problems := d.next.Services[id].change(id)
 		d.problems = append(d.problems, problems...)
@@ -105,6 +106,34 @@ func (d *differ) checkOffices() {
 		if office := d.next.Hosts[addr].Office; office != "" && d.next.Offices[ID(office)].Name == "" {
 			d.problem(at("hosts", addr)+".office", "enter it below offices", "there is no office %q", office)
 		}
+	}
+}
+
+func (d *differ) checkTokens() {
+	entered := func(addr netip.Addr) bool {
+		if _, listed := d.next.Hosts[addr]; listed {
+			return true
+		}
+		for _, seat := range d.next.Seats {
+			if slices.ContainsFunc(seat.Hosts, func(w Workstation) bool { return w.Addr == addr }) {
+				return true
+			}
+		}
+		return false
+	}
+	known := map[policy.Hash]ID{}
+	for _, id := range slices.Sorted(maps.Keys(d.next.Tokens)) {
+		t, path := d.next.Tokens[id], at("tokens", id)
+		if _, ok := d.next.Seats[ID(t.Seat)]; t.Seat != "" && !ok {
+			d.problem(at(path, "seat"), "enter it below seats, or leave the token out", "there is no seat %q", t.Seat)
+		}
+		if t.Host.IsValid() && !entered(t.Host) {
+			d.problem(at(path, "host"), "enter it below hosts, or leave the token out", "there is no host %s", t.Host)
+		}
+		if other, taken := known[t.Hash]; taken {
+			d.problem(at(path, "hash"), "use another secret or certificate for each", "the token %s is known by it", other)
+		}
+		known[t.Hash] = id
 	}
 }
 

@@ -130,6 +130,14 @@ func (h Host) facts() facts {
 	return facts{one("name", h.Name), one("office", h.Office), one("role", string(h.Role))}
 }
 
+func (t Token) facts() facts {
+	host := ""
+	if t.Host.IsValid() {
+		host = t.Host.String()
+	}
+	return facts{one("seat", t.Seat), one("host", host), one("kind", string(t.Kind)), one("until", string(t.Until)), one("hash", t.Hash.String())}
+}
+
 // serviceFacts are those of a service as it is kept.
 func serviceFacts(sv policy.AddService) facts {
 	certified := ""

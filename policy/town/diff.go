@@ -70,6 +70,7 @@ func (d *Document) over(other *Document) *Document {
 	out := *d
 	out.Offices, out.Seats = merged(other.Offices, d.Offices), merged(other.Seats, d.Seats)
 	out.Hosts, out.Services = merged(other.Hosts, d.Hosts), merged(other.Services, d.Services)
+	out.Tokens = merged(other.Tokens, d.Tokens)
 	return &out
 }
 
@@ -91,6 +92,11 @@ func (d *Document) tidy() *Document {
 	for addr, h := range out.Hosts {
 		h.Role = restricted(h.Role)
 		out.Hosts[addr] = h
+	}
+	out.Tokens = maps.Clone(d.Tokens)
+	for id, t := range out.Tokens {
+		t.Kind = secretly(t.Kind)
+		out.Tokens[id] = t
 	}
 	return &out
 }
@@ -126,7 +132,7 @@ func (d *differ) differs(op, kind, id, text string) {
 
 // sort puts the lines in the order of the document.
 func (d *differ) sort() {
-	kinds := []string{"office", "seat", "host", "service", "grant"}
+	kinds := []string{"office", "seat", "host", "token", "service", "grant"}
 	slices.SortStableFunc(d.Differences, func(a, b Difference) int {
 		if a.Kind != b.Kind || a.Kind == "grant" {
 			return cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind))
@@ -155,6 +161,7 @@ func (d *differ) seatsAndHosts() {
 	}
 	before, after := workstations(is), workstations(willBe)
 	d.releaseDevices()
+	d.releaseTokens()
 	for _, id := range slices.Sorted(maps.Keys(d.next.Seats)) {
 		seat := d.next.Seats[id]
 		old, exists := d.now.Seats[id]
@@ -175,6 +182,43 @@ func (d *differ) seatsAndHosts() {
 		}
 	}
 	d.hosts(is, willBe)
+	d.tokens()
+}
+
+// releaseTokens ends the tokens that are no more, and those whose secret or certificate another one is to be known by.
+func (d *differ) releaseTokens() {
+	owner := map[policy.Hash]ID{}
+	for id, t := range d.next.Tokens {
+		owner[t.Hash] = id
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.now.Tokens)) {
+		old := d.now.Tokens[id]
+		_, stays := d.next.Tokens[id]
+		if !stays {
+			d.differs("-", "token", string(id), old.facts().brief())
+		}
+		if to, wanted := owner[old.Hash]; !stays || wanted && to != id {
+			d.change(policy.RevokeToken{ID: string(id)}, origin{path: "tokens"})
+		}
+	}
+}
+
+// tokens makes and changes tokens; the seats and hosts they are of are there.
+func (d *differ) tokens() {
+	for _, id := range slices.Sorted(maps.Keys(d.next.Tokens)) {
+		t := d.next.Tokens[id]
+		old, exists := d.now.Tokens[id]
+		text := old.facts().changes(t.facts())
+		switch {
+		case !exists:
+			d.differs("+", "token", string(id), t.facts().brief())
+		case text != "":
+			d.differs("~", "token", string(id), text)
+		default:
+			continue
+		}
+		d.change(policy.AddToken{ID: string(id), Shows: t.Kind, Hash: t.Hash, Seat: t.Seat, Host: t.Host, Until: t.Until, Replace: true}, origin{path: at("tokens", id)})
+	}
 }
 
 // releaseDevices takes from seats the devices that other seats are to have.

@@ -20,17 +20,18 @@ type Document struct {
 	Offices  map[ID]Office       `json:"offices,omitempty" doc:"The offices, by id."`
 	Seats    map[ID]Seat         `json:"seats,omitempty" doc:"The seats: positions held by one person for a time, by id."`
 	Hosts    map[netip.Addr]Host `json:"hosts,omitempty" doc:"Machines that are entered by themselves, by address. The workstations of a seat stand there."`
+	Tokens   map[ID]Token        `json:"tokens,omitempty" doc:"What machines are known by wherever they ask from, such as laptops at home, by id."`
 	Services map[ID]Service      `json:"services,omitempty" doc:"The town's own services, by id; the built-in ones are always there."`
 	Grants   []Grant             `json:"grants,omitempty" doc:"What is opened to whom, on which request (Art. 5 and 7)."`
 }
 
-// ID is the id of an office, seat or service.
+// ID is the id of an office, seat, token or service.
 type ID string
 
 // UnmarshalText reads an id.
 func (id *ID) UnmarshalText(text []byte) error {
 	*id = ID(text)
-	return policy.CheckID("an office, a seat or a service", string(text))
+	return policy.CheckID("an office, a seat, a token or a service", string(text))
 }
 
 // Office is an office.
@@ -79,6 +80,15 @@ type Host struct {
 	Name   string      `json:"name,omitempty" doc:"A name for it."`
 	Office string      `json:"office,omitempty" doc:"Id of its office." def:"what its network says"`
 	Role   policy.Role `json:"role,omitempty" doc:"employee or server; the other roles belong to seats." def:"employee"`
+}
+
+// Token is what a machine is known by wherever it asks from: exactly one of Seat and Host is set. It tells nobody the secret.
+type Token struct {
+	Seat  string           `json:"seat,omitempty" doc:"Id of the seat it is taken for."`
+	Host  netip.Addr       `json:"host,omitzero" doc:"Address of the machine it is taken for, which stands below hosts or at a seat."`
+	Kind  policy.TokenKind `json:"kind,omitempty" doc:"What is shown: secret or certificate." def:"secret"`
+	Hash  policy.Hash      `json:"hash" required:"true" doc:"SHA-256 of the secret, or of the certificate's public key (SPKI), in hexadecimal."`
+	Until policy.Moment    `json:"until,omitempty" day:"true" doc:"Last day." def:"none"`
 }
 
 // Service is a service of the town's own.

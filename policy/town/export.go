@@ -83,6 +83,10 @@ func read(s *policy.Snapshot, r policy.Records, now time.Time) (*inForce, error)
 		}
 		f.Seats[ID(seat.ID)] = out
 	}
+	f.Tokens = map[ID]Token{}
+	for _, t := range s.Tokens() {
+		f.Tokens[ID(t.ID)] = Token{t.Seat, t.Host, secretly(t.Kind), t.Hash, t.Until}
+	}
 	for _, sv := range s.Services() {
 		if !sv.Builtin {
 			f.Services[ID(sv.ID)] = serviceOf(sv)
@@ -97,6 +101,14 @@ func restricted(r policy.Role) policy.Role {
 		return ""
 	}
 	return r
+}
+
+// secretly is a kind of token as a document has it.
+func secretly(k policy.TokenKind) policy.TokenKind {
+	if k == policy.Secret {
+		return ""
+	}
+	return k
 }
 
 // serviceOf writes once the source that most rules have, and the date if it is that of all.

@@ -30,7 +30,18 @@ var (
 func someChange(t *rapid.T) policy.Change {
 	moment := rapid.OneOf(rapid.Just(policy.Moment("")), someDays)
 	grounds := rapid.SliceOfNDistinct(rapid.SampledFrom(policy.Grounds), 0, 2, rapid.ID)
-	switch rapid.IntRange(-3, 11).Draw(t, "change") {
+	switch rapid.IntRange(-5, 11).Draw(t, "change") {
+	case -5:
+		c := policy.AddToken{ID: someIDs.Draw(t, "id"), Hash: policy.Hash{byte(rapid.IntRange(1, 3).Draw(t, "hash"))}, Until: moment.Draw(t, "until"), Replace: true}
+		if c.Seat = someSeats.Draw(t, "seat"); rapid.Bool().Draw(t, "of a host") {
+			c.Seat, c.Host = "", someAddrs.Draw(t, "addr")
+		}
+		if rapid.Bool().Draw(t, "certificate") {
+			c.Shows = policy.Certificate
+		}
+		return c
+	case -4:
+		return policy.RevokeToken{ID: someIDs.Draw(t, "id")}
 	case -3:
 		return policy.AddDevice{Device: rapid.SampledFrom([]policy.DeviceID{"52:54:00:00:00:01", "pc"}).Draw(t, "device"), Seat: someSeats.Draw(t, "seat"), Name: rapid.SampledFrom([]string{"", "x"}).Draw(t, "name")}
 	case -2:

@@ -39,9 +39,16 @@ func (a *awaited) give(msg []byte) {
 	}
 }
 
-// answer gives one message to h and waits for the reply. There is none when h gives none, the client goes, which ends ctx, or the
-// server stops.
-func (s *Server) answer(ctx context.Context, h Handler, t Transport, client, local netip.AddrPort, msg []byte) []byte {
+// origin is where the messages of a connection come from.
+type origin struct {
+	transport     Transport
+	client, local netip.AddrPort
+	claim         *Claim
+}
+
+// answer gives one message to h and waits for the reply. There is none when h gives none, the client goes, which ends
+// ctx, or the server stops.
+func (s *Server) answer(ctx context.Context, h Handler, from origin, msg []byte) []byte {
 	s.mu.Lock()
 	if s.stopping() {
 		s.mu.Unlock()
@@ -52,8 +59,10 @@ func (s *Server) answer(ctx context.Context, h Handler, t Transport, client, loc
 	defer s.workers.Done()
 
 	a := &awaited{server: s, reply: make(chan []byte, 1)}
-	r := &Request{Packet: msg, Client: client, Local: local, Transport: t, At: s.cfg.Now(), awaited: a, parent: true}
-	s.streams[t].queries.Add(1)
+	r := &Request{
+		Packet: msg, Client: from.client, Local: from.local, Transport: from.transport, Claim: from.claim, At: s.cfg.Now(), awaited: a, parent: true,
+	}
+	s.streams[r.Transport].queries.Add(1)
 	s.serve(h, r)
 	r.releaseScratch()
 	if r.detached == nil {

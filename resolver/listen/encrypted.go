@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"syscall"
 	"time"
+
+	quichttp "github.com/quic-go/quic-go/http3"
 )
 
 // handshakeTime bounds the handshake of a connection, and how long a client may take over the head of one HTTP request or its body.
@@ -19,6 +22,7 @@ type encrypted struct {
 	tls, https []*net.TCPListener
 	quic       []*quicSocket
 	web        *http.Server
+	web3       *quichttp.Server   // the same over HTTP/3
 	young      map[netip.Addr]int // QUIC connections in their handshake, by client; behind the server's mu
 
 	tlsAddrs, httpsAddrs, quicAddrs []netip.AddrPort
@@ -50,24 +54,50 @@ func (s *Server) bindEncrypted() (err error) {
 			s.closeEncrypted()
 		}
 	}()
-	overTCP := func(to *[]*net.TCPListener) func(endpoint) (netip.AddrPort, error) {
-		return func(e endpoint) (netip.AddrPort, error) {
-			l, err := bindTCP(e)
-			if err != nil {
-				return netip.AddrPort{}, err
-			}
-			*to = append(*to, l)
-			return l.Addr().(*net.TCPAddr).AddrPort(), nil
+	if s.tlsAddrs, err = s.bindEach(s.cfg.TLS, "listen", s.bindTLS); err != nil {
+		return err
+	}
+	if s.httpsAddrs, err = s.bindEach(s.cfg.HTTPS, "https", s.bindWeb); err != nil {
+		return err
+	}
+	s.quicAddrs, err = s.bindEach(s.cfg.QUIC, "quic", func(e endpoint) (netip.AddrPort, error) { return s.bindQUIC(e, doq) })
+	return err
+}
+
+func (s *Server) bindTLS(e endpoint) (netip.AddrPort, error) {
+	l, err := bindTCP(e)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	s.tls = append(s.tls, l)
+	return l.Addr().(*net.TCPAddr).AddrPort(), nil
+}
+
+// bindWeb binds one address of DNS over HTTPS: for TCP, and for HTTP/3 the same port for UDP.
+func (s *Server) bindWeb(e endpoint) (at netip.AddrPort, err error) {
+	tries := 1
+	if e.addr.Port() == 0 {
+		tries = portTries
+	}
+	for range tries {
+		var l *net.TCPListener
+		if l, err = bindTCP(e); err != nil {
+			return at, err
+		}
+		at = l.Addr().(*net.TCPAddr).AddrPort()
+		if s.cfg.HTTP3 {
+			_, err = s.bindQUIC(endpoint{addr: netip.AddrPortFrom(e.addr.Addr(), at.Port())}, http3)
+		}
+		if err == nil {
+			s.https = append(s.https, l)
+			return at, nil
+		}
+		l.Close()
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
 		}
 	}
-	if s.tlsAddrs, err = s.bindEach(s.cfg.TLS, "listen", overTCP(&s.tls)); err != nil {
-		return err
-	}
-	if s.httpsAddrs, err = s.bindEach(s.cfg.HTTPS, "https", overTCP(&s.https)); err != nil {
-		return err
-	}
-	s.quicAddrs, err = s.bindEach(s.cfg.QUIC, "quic", s.bindQUIC)
-	return err
+	return at, err
 }
 
 // bindEach binds the endpoints of some configured addresses for one transport.
@@ -86,6 +116,9 @@ func (s *Server) bindEach(addrs []string, setting string, bind func(endpoint) (n
 			}
 			if taken := (*InUseError)(nil); errors.As(err, &taken) {
 				taken.Setting = "tls." + setting
+				if setting == "https" && taken.Network == "udp" {
+					taken.Setting += ", or leave out HTTP/3 (tls.http3: false)"
+				}
 			}
 			if err != nil {
 				return bound, err
@@ -99,7 +132,19 @@ func (s *Server) bindEach(addrs []string, setting string, bind func(endpoint) (n
 
 // tlsConfig is for one transport, by its ALPN names. Tickets for resumption are on, with keys of this process that change daily.
 func (s *Server) tlsConfig(protocols ...string) *tls.Config {
-	return &tls.Config{GetCertificate: s.cfg.Certificate, MinVersion: tls.VersionTLS12, NextProtos: protocols} // RFC 8310 §9
+	config := &tls.Config{GetCertificate: s.cfg.Certificate, MinVersion: tls.VersionTLS12, NextProtos: protocols} // RFC 8310 §9
+	if s.cfg.WantCertificate == nil {
+		return config
+	}
+	asking := config.Clone()
+	asking.ClientAuth = tls.RequestClientCert
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if s.cfg.WantCertificate() {
+			return asking, nil
+		}
+		return nil, nil
+	}
+	return config
 }
 
 // serveEncrypted starts reading; who calls it holds s.mu.
@@ -116,6 +161,7 @@ func (s *Server) serveEncrypted(h Handler) {
 	}
 	if len(s.https) > 0 {
 		s.web = s.newWeb(h)
+		s.web3 = s.newWeb3(h)
 		for _, l := range s.https {
 			s.workers.Go(func() { _ = s.web.ServeTLS(&webListener{l, s}, "", "") })
 		}

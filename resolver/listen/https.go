@@ -2,6 +2,7 @@ package listen
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -9,9 +10,9 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,28 +55,66 @@ func (s *Server) newWeb(h Handler) *http.Server {
 			if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
 				c = secure.NetConn()
 			}
-			return context.WithValue(ctx, webKey{}, c)
+			if web, ok := c.(*webConn); ok {
+				ctx = context.WithValue(ctx, webKey{}, &web.caller)
+			}
+			return ctx
 		},
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // clients that err are not worth more
 	}
 }
 
-// webKey is that of a request's *webConn.
+// webKey is that of a request's *caller.
 type webKey struct{}
+
+// caller is a connection of the web server, as its requests see it.
+type caller struct {
+	origin
+	server *Server
+	guest  stranger // has one question
+	began  atomic.Bool
+	asked  atomic.Bool
+	shown  sync.Once
+	freed  func() // of a stranger's limits; nil: nothing is to be done
+}
+
+// shows takes in what the handshake showed.
+func (c *caller) shows(state *tls.ConnectionState) {
+	c.shown.Do(func() {
+		c.claim = claimOf(state)
+		c.welcome(c.claim)
+	})
+}
+
+func (c *caller) welcome(claim *Claim) {
+	if c.server.welcome(&c.guest, claim, c.client.Addr()) && c.freed != nil {
+		c.freed()
+	}
+}
 
 // serveWeb answers one request.
 func (s *Server) serveWeb(h Handler, w http.ResponseWriter, r *http.Request) {
-	c, ok := r.Context().Value(webKey{}).(*webConn)
-	if !ok {
+	c, ok := r.Context().Value(webKey{}).(*caller)
+	if !ok || r.TLS == nil {
 		http.Error(w, "no connection", http.StatusInternalServerError)
 		return
 	}
 	c.began.Store(true)
-	if c.guest && c.asked.Swap(true) {
-		w.Header().Set("Connection", "close")
+	c.shows(r.TLS)
+	from := c.origin
+	if token, _ := strings.CutPrefix(r.URL.Path, WebPath+"/"); isToken(token) {
+		from.claim = from.claim.withToken(token)
+		c.welcome(from.claim)
+	}
+	if c.guest.Load() && c.asked.Swap(true) {
+		if r.ProtoMajor < 3 {
+			w.Header().Set("Connection", "close")
+		}
 		http.Error(w, "one question", http.StatusForbidden)
 		return
 	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(handshakeTime))
 	msg, status := readWeb(w, r)
 	if status != http.StatusOK {
 		if status == http.StatusMethodNotAllowed {
@@ -84,17 +123,20 @@ func (s *Server) serveWeb(h Handler, w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	reply := s.answer(r.Context(), h, HTTPS, c.client, c.local, msg)
+	reply := s.answer(r.Context(), h, from, msg)
 	if reply == nil {
 		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 		return
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
+	_ = control.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
 	head := w.Header()
 	head.Set("Content-Type", messageType)
 	head.Set("Content-Length", strconv.Itoa(len(reply)))
 	// Private, since who asks decides what is answered: no cache may give it to another client.
 	head.Set("Cache-Control", "private, max-age="+strconv.FormatUint(uint64(wire.MaxAge(reply)), 10)) // RFC 8484 §5.1
+	if s.cfg.HTTP3 && r.ProtoMajor < 3 {
+		head.Set("Alt-Svc", `h3=":`+strconv.Itoa(int(c.local.Port()))+`"; ma=86400`) // RFC 7838 §3: for a day
+	}
 	if _, err := w.Write(reply); err != nil {
 		s.streams[HTTPS].dropped.Add(1)
 		return
@@ -104,7 +146,7 @@ func (s *Server) serveWeb(h Handler, w http.ResponseWriter, r *http.Request) {
 
 // readWeb is the message in a request, or the status that says why there is none (RFC 8484 §4.1, §4.2.1).
 func readWeb(w http.ResponseWriter, r *http.Request) (msg []byte, status int) {
-	if r.URL.Path != WebPath {
+	if token, ok := strings.CutPrefix(r.URL.Path, WebPath+"/"); r.URL.Path != WebPath && !(ok && isToken(token)) {
 		return nil, http.StatusNotFound
 	}
 	switch r.Method {
@@ -192,13 +234,9 @@ func (l *webListener) Accept() (net.Conn, error) {
 // webConn is one connection of the web server.
 type webConn struct {
 	*net.TCPConn
-	server        *Server
-	client, local netip.AddrPort
-	guest         bool      // has one question
-	until         time.Time // a guest's end
-
-	began, asked atomic.Bool // the first request, the one question
-	left         sync.Once
+	caller
+	until time.Time // a guest's end
+	left  sync.Once
 }
 
 // enterWeb counts a connection; it is nil when a limit forbids.
@@ -208,12 +246,12 @@ func (s *Server) enterWeb(conn *net.TCPConn) *webConn {
 	if peer == nil || local == nil {
 		return nil
 	}
-	c := &webConn{TCPConn: conn, server: s, client: withoutZone(peer.AddrPort()), local: withoutZone(local.AddrPort())}
-	c.until = time.Now().Add(guestTime)
+	c := &webConn{TCPConn: conn, until: time.Now().Add(guestTime)}
+	c.server, c.origin = s, origin{transport: HTTPS, client: withoutZone(peer.AddrPort()), local: withoutZone(local.AddrPort())}
+	c.freed = func() { _ = conn.SetDeadline(time.Time{}) } // what the web server does not set anew
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ok bool
-	if c.guest, ok = s.enter(c, c.client.Addr()); !ok {
+	if !s.enter(c, c.client.Addr(), &c.guest) {
 		return nil
 	}
 	return c
@@ -233,14 +271,14 @@ func (c *webConn) Close() error {
 	c.left.Do(func() {
 		c.server.mu.Lock()
 		defer c.server.mu.Unlock()
-		c.server.leave(c, c.client.Addr(), c.guest)
+		c.server.leave(c, c.client.Addr(), &c.guest)
 	})
 	return c.TCPConn.Close()
 }
 
 // A guest has guestTime in all, whatever the web server allows.
 func (c *webConn) atMost(t time.Time) time.Time {
-	if c.guest && (t.IsZero() || t.After(c.until)) {
+	if c.guest.Load() && (t.IsZero() || t.After(c.until)) {
 		return c.until
 	}
 	return t

@@ -29,6 +29,8 @@ type Config struct {
 	Addrs []string
 	// TLS, HTTPS and QUIC are addresses of the same form, each for its transport alone (RFC 7858, RFC 8484, RFC 9250); none unless given.
 	TLS, HTTPS, QUIC []string
+	// HTTP3 serves HTTPS over HTTP/3 as well (RFC 9114): over UDP, at the ports of HTTPS.
+	HTTP3 bool
 	// Certificate gives the certificate of a handshake; wanted with TLS, HTTPS or QUIC.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Readers is the number of UDP sockets per address, each with a goroutine of its own; default GOMAXPROCS.
@@ -42,6 +44,10 @@ type Config struct {
 	// Guest says whether an address is a stranger's: its connections have one question, [guestTime], and [maxGuests]
 	// places in all, so that strangers take none from the others. nil: nobody is.
 	Guest func(netip.Addr) bool
+	// Known says whether what a client at an address shows makes it one of ours, and no stranger any more. nil: nothing does.
+	Known func(*Claim, netip.Addr) bool
+	// WantCertificate says whether clients are asked for a certificate, which none need give. nil: they are not.
+	WantCertificate func() bool
 	// Proxied says whether a peer is a load balancer, which says in the PROXY protocol, version 2, who asks, over UDP, TCP and TLS: its
 	// word is taken for [Request.Client], and what comes from it without is dropped. nil: nobody is.
 	Proxied func(netip.Addr) bool

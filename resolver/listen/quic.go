@@ -25,6 +25,14 @@ const (
 	doqRequestCancelled = 3
 )
 
+// speech is what is spoken over a QUIC connection, by its ALPN name.
+type speech string
+
+const (
+	doq   speech = "doq" // RFC 9250
+	http3 speech = "h3"  // RFC 9114
+)
+
 // quicLinger is how long a connection that the server ends stays for the client to have its last replies.
 const quicLinger = 100 * time.Millisecond
 
@@ -33,6 +41,7 @@ type quicSocket struct {
 	server    *Server
 	conn      *net.UDPConn
 	transport *quic.Transport
+	speech    speech
 	served    bool // the transport has the socket
 }
 
@@ -41,10 +50,9 @@ type quicKey struct{}
 
 // quicConn is one connection.
 type quicConn struct {
-	guest   bool
-	young   bool // in its handshake, and counted so
-	left    bool // not counted any more
-	client  netip.Addr
+	caller
+	young   bool            // in its handshake, and counted so
+	left    bool            // not counted any more
 	reading context.Context // ends with the reading of the server
 }
 
@@ -54,13 +62,13 @@ func (*quicConn) cut()  {}
 
 var errTooManyConnections = errors.New("too many connections")
 
-// bindQUIC binds one address for DNS over QUIC.
-func (s *Server) bindQUIC(e endpoint) (netip.AddrPort, error) {
+// bindQUIC binds one address for what is spoken over QUIC.
+func (s *Server) bindQUIC(e endpoint, what speech) (netip.AddrPort, error) {
 	conn, err := bindUDP(s.cfg, e, false)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	q := &quicSocket{server: s, conn: conn}
+	q := &quicSocket{server: s, conn: conn, speech: what}
 	q.transport = &quic.Transport{
 		Conn:                conn,
 		ConnContext:         q.enter,
@@ -96,44 +104,40 @@ func addrOf(a net.Addr) netip.AddrPort {
 }
 
 // config are the limits of a connection. 0-RTT stays off: what comes with it can be replayed by others (RFC 9250 §4.5).
-func (q *quicSocket) config(guest bool) *quic.Config {
+func (q *quicSocket) config() *quic.Config {
 	cfg := &q.server.cfg
-	c := &quic.Config{
+	streams := int64(-1) // of one direction
+	if q.speech == http3 {
+		streams = 8 // its own three (RFC 9114 §6.2), and some to be ignored
+	}
+	return &quic.Config{
 		HandshakeIdleTimeout:           handshakeTime,
 		MaxIdleTimeout:                 cfg.Idle + handshakeTime, // serve ends idle connections, and says so
 		MaxIncomingStreams:             int64(cfg.MaxPendingPerConn),
-		MaxIncomingUniStreams:          -1,
+		MaxIncomingUniStreams:          streams,
 		InitialStreamReceiveWindow:     4 << 10,
 		MaxStreamReceiveWindow:         2 + maxMessage,
 		InitialConnectionReceiveWindow: 64 << 10,
 		MaxConnectionReceiveWindow:     256 << 10,
 	}
-	if guest {
-		c.MaxIncomingStreams, c.MaxIdleTimeout, c.HandshakeIdleTimeout = 1, 2*guestTime, guestTime
-		return c
-	}
-	c.GetConfigForClient = func(info *quic.ClientInfo) (*quic.Config, error) {
-		if q.server.isGuest(info.RemoteAddr) {
-			return q.config(true), nil
-		}
-		return c, nil
-	}
-	return c
 }
 
 // enter counts a connection that begins, until its context ends.
 func (q *quicSocket) enter(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	s, c := q.server, &quicConn{client: addrOf(info.RemoteAddr).Addr(), reading: q.server.reading, young: true}
+	s, c := q.server, &quicConn{reading: q.server.reading, young: true}
+	c.server, c.origin = s, origin{transport: QUIC, client: addrOf(info.RemoteAddr)}
+	if q.speech == http3 {
+		c.transport = HTTPS
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ok bool
-	if c.guest, ok = s.enter(c, c.client); !ok {
+	if !s.enter(c, c.client.Addr(), &c.guest) {
 		return nil, errTooManyConnections
 	}
 	if s.young == nil {
 		s.young = map[netip.Addr]int{}
 	}
-	s.young[c.client]++
+	s.young[c.client.Addr()]++
 	// The context of one whose connection ID is taken, as by a repeated packet, never ends.
 	unborn := time.AfterFunc(3*handshakeTime, func() { q.leave(c, true) })
 	context.AfterFunc(ctx, func() {
@@ -149,9 +153,9 @@ func (q *quicSocket) grow(c *quicConn) {
 		return
 	}
 	c.young = false
-	young := q.server.young
-	if young[c.client]--; young[c.client] <= 0 {
-		delete(young, c.client)
+	young, client := q.server.young, c.client.Addr()
+	if young[client]--; young[client] <= 0 {
+		delete(young, client)
 	}
 }
 
@@ -165,16 +169,16 @@ func (q *quicSocket) leave(c *quicConn, onlyYoung bool) {
 	}
 	c.left = true
 	q.grow(c)
-	s.leave(c, c.client, c.guest)
+	s.leave(c, c.client.Addr(), &c.guest)
 }
 
 // accept serves the connections until the server stops.
 func (q *quicSocket) accept(h Handler) {
-	listener, err := q.transport.Listen(q.server.tlsConfig("doq"), q.config(false))
+	listener, err := q.transport.Listen(q.server.tlsConfig(string(q.speech)), q.config())
 	if err != nil && q.server.stopping() {
 		return
 	} else if err != nil {
-		q.server.cfg.Log.Error("DNS over QUIC is not served", "address", q.conn.LocalAddr(), "error", err)
+		q.server.cfg.Log.Error("nothing is served over QUIC", "address", q.conn.LocalAddr(), "alpn", q.speech, "error", err)
 		return
 	}
 	defer listener.Close()
@@ -208,8 +212,16 @@ func (q *quicSocket) serve(conn *quic.Conn, h Handler) {
 	q.server.mu.Lock()
 	q.grow(c)
 	q.server.mu.Unlock()
+	c.local = addrOf(conn.LocalAddr())
+	state := conn.ConnectionState().TLS
+	c.shows(&state)
+	answer, bye, err := q.speak(conn, c, h)
+	if err != nil { // it has ended already
+		hangUp(conn, bye, "")
+		return
+	}
 	idle := q.server.cfg.Idle
-	if c.guest {
+	if c.guest.Load() {
 		idle = min(idle, guestTime)
 	}
 	var streams sync.WaitGroup
@@ -232,23 +244,37 @@ func (q *quicSocket) serve(conn *quic.Conn, h Handler) {
 		since = time.Now()
 		open.Add(1)
 		streams.Go(func() {
-			q.serveStream(conn, stream, h, idle)
+			_ = stream.SetReadDeadline(time.Now().Add(min(idle, handshakeTime)))
+			stop := context.AfterFunc(c.reading, func() { _ = stream.SetReadDeadline(past) })
+			answer(stream)
+			stop()
 			last.Store(time.Now().UnixNano())
 			open.Add(-1)
 		})
-		if c.guest {
-			break
+		if c.guest.Load() {
+			if streams.Wait(); c.guest.Load() {
+				break
+			}
+			idle = q.server.cfg.Idle // it has shown whose it is
 		}
 	}
 	streams.Wait()
-	if c.guest || q.server.stopping() {
+	if c.guest.Load() || q.server.stopping() {
 		select {
 		case <-conn.Context().Done():
 		case <-q.server.dead:
 		case <-time.After(quicLinger):
 		}
 	}
-	hangUp(conn, doqNoError, "")
+	hangUp(conn, bye, "")
+}
+
+// speak begins what is spoken over a connection: answer is for each of its streams, and bye the code that ends it.
+func (q *quicSocket) speak(conn *quic.Conn, c *quicConn, h Handler) (answer func(*quic.Stream), bye quic.ApplicationErrorCode, err error) {
+	if q.speech == http3 {
+		return q.server.speakHTTP3(conn)
+	}
+	return func(stream *quic.Stream) { q.serveStream(conn, stream, c, h) }, doqNoError, nil
 }
 
 // hangUp ends a connection; one that has ended already is none the worse.
@@ -259,10 +285,7 @@ func hangUp(conn *quic.Conn, code quic.ApplicationErrorCode, why string) {
 var errNotOneQuery = errors.New("a stream has one query, its length before it, and then ends")
 
 // serveStream answers the one query of a stream (RFC 9250 §4.2).
-func (q *quicSocket) serveStream(conn *quic.Conn, stream *quic.Stream, h Handler, idle time.Duration) {
-	_ = stream.SetReadDeadline(time.Now().Add(min(idle, handshakeTime)))
-	stop := context.AfterFunc(q.server.reading, func() { _ = stream.SetReadDeadline(past) })
-	defer stop()
+func (q *quicSocket) serveStream(conn *quic.Conn, stream *quic.Stream, c *quicConn, h Handler) {
 	msg, err := readQuery(stream)
 	var reset *quic.StreamError
 	switch {
@@ -283,7 +306,7 @@ func (q *quicSocket) serveStream(conn *quic.Conn, stream *quic.Stream, h Handler
 		hangUp(conn, doqProtocolError, "edns-tcp-keepalive is of TCP alone") // RFC 9250 §5.5.2
 		return
 	}
-	reply := q.server.answer(stream.Context(), h, QUIC, addrOf(conn.RemoteAddr()), addrOf(conn.LocalAddr()), msg)
+	reply := q.server.answer(stream.Context(), h, c.origin, msg)
 	if reply == nil {
 		stream.CancelWrite(doqInternalError)
 		return

@@ -43,6 +43,8 @@ type Request struct {
 	// Local is the address the client asked, which the reply comes from.
 	Local     netip.AddrPort
 	Transport Transport
+	// Claim is what the client shows beside its address, over TLS, HTTPS and QUIC; nil: nothing. It outlives the request.
+	Claim *Claim
 	// At is when the message was taken from the kernel, by the clock of the configuration.
 	At time.Time
 	// Lane is a small number, the same for all messages of one UDP socket: what is counted by lane is not fought over by cores. All
@@ -124,7 +126,7 @@ func (r *Request) Detach() (*Request, bool) {
 	n := copy(octets, r.Packet)
 	copy(octets[n:], r.control)
 	r.detached = &Request{
-		Packet: octets[:n:n], Client: r.Client, Local: r.Local, Transport: r.Transport, At: r.At, Lane: r.Lane,
+		Packet: octets[:n:n], Client: r.Client, Local: r.Local, Transport: r.Transport, Claim: r.Claim, At: r.At, Lane: r.Lane,
 		udp: r.udp, control: octets[n:], tcp: r.tcp, awaited: r.awaited,
 	}
 	if r.batch != nil {

@@ -28,8 +28,8 @@ const (
 var errShortMessage = errors.New("message shorter than a DNS header")
 
 const (
-	maxGuests = 20 // connections of strangers at once
-	guestTime = time.Second
+	maxGuests = 200 // connections of strangers at once, at most a quarter of all
+	guestTime = 3 * time.Second
 )
 
 // connection is one that is served, over whatever transport.
@@ -46,7 +46,7 @@ type tcpConn struct {
 	below  net.Conn // the same, or what TLS is spoken over
 	counts *counts
 	client netip.AddrPort
-	guest  bool // has one question
+	guest  stranger // has one question
 	in     *bufio.Reader
 	packet []byte // reused between messages
 	req    Request
@@ -87,8 +87,7 @@ func (s *Server) acceptEach(l *net.TCPListener, admit func(conn *net.TCPConn, cl
 func (s *Server) admit(c *tcpConn, h Handler) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ok bool
-	if c.guest, ok = s.enter(c, c.client.Addr()); !ok {
+	if !s.enter(c, c.client.Addr(), &c.guest) {
 		return false
 	}
 	s.workers.Go(func() {
@@ -102,33 +101,32 @@ func (s *Server) discharge(c *tcpConn) {
 	c.conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.leave(c, c.client.Addr(), c.guest)
+	s.leave(c, c.client.Addr(), &c.guest)
 }
 
 // enter counts a client's connection, unless a limit or the end of the server forbids; who calls it holds s.mu.
-func (s *Server) enter(c connection, client netip.Addr) (guest, ok bool) {
+func (s *Server) enter(c connection, client netip.Addr, guest *stranger) bool {
 	if s.stopping() {
-		return false, false
+		return false
 	}
-	guest = s.cfg.Guest != nil && s.cfg.Guest(client)
-	if guest && s.guests >= maxGuests || len(s.conns) >= s.cfg.MaxTCP || s.perClient[client] >= s.cfg.MaxTCPPerClient {
+	strange := s.cfg.Guest != nil && s.cfg.Guest(client)
+	if strange && s.guests >= min(maxGuests, max(1, s.cfg.MaxTCP/4)) || len(s.conns) >= s.cfg.MaxTCP || s.perClient[client] >= s.cfg.MaxTCPPerClient {
 		s.tcpRefused.Add(1)
-		return guest, false
+		return false
 	}
 	s.conns[c] = struct{}{}
 	s.perClient[client]++
-	if guest {
+	if strange {
+		guest.Store(true)
 		s.guests++
 	}
-	return guest, true
+	return true
 }
 
 // leave ends what enter began; who calls it holds s.mu.
-func (s *Server) leave(c connection, client netip.Addr, guest bool) {
+func (s *Server) leave(c connection, client netip.Addr, guest *stranger) {
 	delete(s.conns, c)
-	if guest {
-		s.guests--
-	}
+	s.leaveGuests(guest)
 	if s.perClient[client]--; s.perClient[client] <= 0 {
 		delete(s.perClient, client)
 	}
@@ -180,7 +178,7 @@ func (c *tcpConn) serve(h Handler) {
 		if r.detached == nil {
 			c.releaseSlot()
 		}
-		if c.guest {
+		if c.guest.Load() {
 			break
 		}
 	}
@@ -222,7 +220,7 @@ func (c *tcpConn) readMessage() ([]byte, error) {
 // touch starts the idle time anew. A server that stops meanwhile has the last word.
 func (c *tcpConn) touch() {
 	idle := c.server.cfg.Idle
-	if c.guest {
+	if c.guest.Load() {
 		idle = min(idle, guestTime)
 	}
 	c.conn.SetReadDeadline(time.Now().Add(idle))

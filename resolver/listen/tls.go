@@ -23,14 +23,20 @@ func (c *tcpConn) handshake() bool {
 		return true
 	}
 	limit := handshakeTime
-	if c.guest {
+	if c.guest.Load() {
 		limit = guestTime
 	}
 	c.below.SetDeadline(time.Now().Add(limit))
 	if c.server.stopping() {
 		c.below.SetDeadline(past)
 	}
-	return secure.Handshake() == nil
+	if secure.Handshake() != nil {
+		return false
+	}
+	state := secure.ConnectionState()
+	c.req.Claim = claimOf(&state)
+	c.server.welcome(&c.guest, c.req.Claim, c.client.Addr())
+	return true
 }
 
 // wishes are what a query asks of the connection; padding is of no use where everybody can read (RFC 7830 §6).
@@ -42,7 +48,7 @@ func (c *tcpConn) wishes(r *Request) wire.Wishes {
 
 // idle is how long the connection may be idle, in the units of RFC 7828 §3.1, 100 ms; a guest is to close it at once.
 func (c *tcpConn) idle() uint16 {
-	if c.guest {
+	if c.guest.Load() {
 		return 0
 	}
 	return uint16(min(c.server.cfg.Idle/(100*time.Millisecond), 65535))

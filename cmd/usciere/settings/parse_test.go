@@ -214,7 +214,7 @@ mail: {server: "posta.example.it:2525", from: ced@example.it, tls: tls, ca: ca.p
 identity: {nsid: "dns 1", version: true}
 cache: {entries: 5000, memory: 1GiB, min_ttl: 5s, max_ttl: 12h, negative_ttl: 10m, client_ttl: 60s, stale_max: 0s, failure_min: 1s, failure_max: 1m, prefetch: false, persist: false}
 tcp: {connections: 100, per_client: 10, idle: 30s}
-tls: {certificate: c.pem, key: /k.pem, listen: ["10.20.0.53:853"], https: [":8443"], quic: ["10.20.0.53:853"], name: dns.comune.example.it}
+tls: {certificate: c.pem, key: /k.pem, listen: ["10.20.0.53:853"], https: [":8443"], http3: false, quic: ["10.20.0.53:853"], name: dns.comune.example.it}
 front: {proxy: [10.20.0.2/32], ecs: ["fd00::2/128"]}
 dhcp: {neighbours: true, leases: [{format: kea, path: kea.csv}, {format: isc, path: /l}]}
 log: {level: warn, format: json}
@@ -251,7 +251,7 @@ log: {level: warn, format: json}
 		Identity: Identity{"dns 1", true},
 		Cache:    Cache{5000, GiB, 5 * time.Second, 12 * time.Hour, 10 * time.Minute, time.Minute, 0, time.Second, time.Minute, false, false},
 		TCP:      TCP{100, 10, 30 * time.Second},
-		TLS:      TLS{"c.pem", "/k.pem", []string{"10.20.0.53:853"}, []string{":8443"}, []string{"10.20.0.53:853"}, "dns.comune.example.it"},
+		TLS:      TLS{"c.pem", "/k.pem", []string{"10.20.0.53:853"}, []string{":8443"}, false, []string{"10.20.0.53:853"}, "dns.comune.example.it"},
 		Front:    Front{[]netip.Prefix{netip.MustParsePrefix("10.20.0.2/32")}, []netip.Prefix{netip.MustParsePrefix("fd00::2/128")}},
 		DHCP:     DHCP{[]LeaseSource{{"kea", "kea.csv"}, {"isc", "/l"}}, true},
 		Log:      Log{"warn", "json"},

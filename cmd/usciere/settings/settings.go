@@ -190,6 +190,7 @@ func Default() Settings {
 			RandomCase: true,
 			ECH:        true,
 		},
+		TLS:      TLS{HTTP3: true},
 		Sinkhole: Sinkhole{Mode: "page"},
 		Portal:   Portal{Enabled: true, Name: "usciere.internal", Requests: true},
 		Security: Security{Format: "auto", Mode: "nxdomain"},

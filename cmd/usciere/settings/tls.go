@@ -11,6 +11,7 @@ type TLS struct {
 	Key         string   `yaml:"key" doc:"File of its key (PEM), unencrypted." example:"/etc/usciere/dns.key" reload:"restart"`
 	Listen      []string `yaml:"listen" doc:"Where to answer DNS over TLS: address:port, in quotes; the usual port is 853." example:"[\"10.20.0.53:853\"]" reload:"restart"`
 	HTTPS       []string `yaml:"https" doc:"Where to answer DNS over HTTPS, under /dns-query; the usual port is 443." example:"[\"10.20.0.53:443\"]" reload:"restart"`
+	HTTP3       bool     `yaml:"http3" doc:"Answer DNS over HTTPS over HTTP/3 as well, at the same addresses and ports over UDP." reload:"restart"`
 	QUIC        []string `yaml:"quic" doc:"Where to answer DNS over QUIC, which is UDP; the usual port is 853." example:"[\"10.20.0.53:853\"]" reload:"restart"`
 	Name        string   `yaml:"name" doc:"Name under which workstations are told of all this (DDR, RFC 9462); the certificate must be for it." def:"the first name in the certificate" example:"dns.comune.example.it"`
 }
@@ -38,6 +39,10 @@ func (r *report) tls(s Settings) {
 		}
 		once(r, list.key, list.addrs)
 	}
+	var http3 []string
+	if t.HTTP3 {
+		http3 = t.HTTPS
+	}
 	for _, clash := range []struct {
 		key    string
 		addrs  []string
@@ -50,6 +55,7 @@ func (r *report) tls(s Settings) {
 		{"tls.https", t.HTTPS, "portal.listen", s.Portal.Listen},
 		{"tls.https", t.HTTPS, "portal.https", s.Portal.HTTPS},
 		{"tls.quic", t.QUIC, "listen", s.Listen},
+		{"tls.quic", t.QUIC, "tls.https, for HTTP/3", http3},
 	} {
 		for i, l := range clash.addrs {
 			if slices.Contains(clash.taken, l) && !strings.HasSuffix(l, ":0") {

@@ -75,7 +75,7 @@ func TestReadNamesTheProblemAndItsPlace(t *testing.T) {
 		{"a section twice", "offices: {}\nseats: {}\noffices: {}", "3:1: offices: given twice, first on line 1"},
 		{"an office twice", "offices:\n  a: {name: A}\n  a: {name: B}", "3:3: offices.a: given twice, first on line 2"},
 		{"an address twice, written in two ways", "hosts:\n  \"2001:db8::1\": {name: a}\n  \"2001:DB8:0::1\": {name: b}", "3:3: hosts.2001:db8::1: given twice, first on line 2"},
-		{"an id with capitals", "offices:\n  Anagrafe: {name: A}", `2:3: offices: "Anagrafe" is no id of an office, a seat or a service`},
+		{"an id with capitals", "offices:\n  Anagrafe: {name: A}", `2:3: offices: "Anagrafe" is no id of an office, a seat, a token or a service`},
 		{"an office without a name", "offices:\n  a: {mailbox: a@b.it}", "2:6: offices.a: expected a key name"},
 		{"an office of nothing", "offices:\n  a:\n", "2:3: offices.a: expected a key name"},
 		{"an office with an empty name", "offices:\n  a: {name: \"\"}", "2:6: offices.a: name is empty"},

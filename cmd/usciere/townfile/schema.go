@@ -19,17 +19,19 @@ const idPattern = `^[a-z0-9]+(-[a-z0-9]+)*$`
 
 // scalars are the types of single values.
 var scalars = map[reflect.Type]object{
-	reflect.TypeFor[bool]():            {"type": "boolean"},
-	reflect.TypeFor[netip.Addr]():      {"type": "string", "pattern": `^[0-9a-fA-F.:]+$`},
-	reflect.TypeFor[netip.Prefix]():    {"type": "string", "pattern": `^[0-9a-fA-F.:]+/[0-9]{1,3}$`},
-	reflect.TypeFor[policy.Moment]():   {"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2})?$`},
-	reflect.TypeFor[policy.Mode]():     {"enum": policy.Modes},
-	reflect.TypeFor[policy.Role]():     {"enum": policy.Roles},
-	reflect.TypeFor[policy.Channel]():  {"enum": []policy.Channel{policy.Web, policy.Mail}},
-	reflect.TypeFor[policy.Ground]():   {"enum": policy.Grounds},
-	reflect.TypeFor[policy.Type]():     {"type": "string", "pattern": `^[A-Za-z0-9]+$`},
-	reflect.TypeFor[policy.Schedule](): {"type": "string"},
-	reflect.TypeFor[string]():          {"type": []string{"string", "number"}}, // an editor takes a code of digits for a number
+	reflect.TypeFor[bool]():             {"type": "boolean"},
+	reflect.TypeFor[netip.Addr]():       {"type": "string", "pattern": `^[0-9a-fA-F.:]+$`},
+	reflect.TypeFor[netip.Prefix]():     {"type": "string", "pattern": `^[0-9a-fA-F.:]+/[0-9]{1,3}$`},
+	reflect.TypeFor[policy.Moment]():    {"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2})?$`},
+	reflect.TypeFor[policy.Mode]():      {"enum": policy.Modes},
+	reflect.TypeFor[policy.Role]():      {"enum": policy.Roles},
+	reflect.TypeFor[policy.Channel]():   {"enum": []policy.Channel{policy.Web, policy.Mail}},
+	reflect.TypeFor[policy.Ground]():    {"enum": policy.Grounds},
+	reflect.TypeFor[policy.TokenKind](): {"enum": policy.TokenKinds},
+	reflect.TypeFor[policy.Hash]():      {"type": "string", "pattern": `^[0-9a-fA-F]{64}$`},
+	reflect.TypeFor[policy.Type]():      {"type": "string", "pattern": `^[A-Za-z0-9]+$`},
+	reflect.TypeFor[policy.Schedule]():  {"type": "string"},
+	reflect.TypeFor[string]():           {"type": []string{"string", "number"}}, // an editor takes a code of digits for a number
 }
 
 type object map[string]any
@@ -93,6 +95,9 @@ func schemaOfMapping(t reflect.Type) object {
 	}
 	if t == reflect.TypeFor[town.Grant]() {
 		out["allOf"] = []object{oneOf("office", "role", "everyone"), oneOf("rule", "service")}
+	}
+	if t == reflect.TypeFor[town.Token]() {
+		out["allOf"] = []object{oneOf("seat", "host")}
 	}
 	if alone != nil {
 		return object{"anyOf": []object{alone, out}}
