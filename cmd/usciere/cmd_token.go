@@ -120,7 +120,7 @@ func (s *session) showToken(what string, made *policy.Token, secret string) erro
 			s.detail("https", out.HTTPS)
 		}
 		if out.Server != "" {
-			s.detail("tls, quic", "server name "+out.Server)
+			s.detail("dot, doq", "server name "+out.Server)
 		}
 		if out.HTTPS == "" && out.Server == "" {
 			s.detail("note", "nothing is served encrypted under a name yet: see tls in the settings")

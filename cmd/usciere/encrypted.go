@@ -75,7 +75,11 @@ func (d *daemon) encrypted() (out []string) {
 		out = append(out, "dot "+a.String())
 	}
 	for _, a := range d.dns.HTTPSAddrs() {
-		out = append(out, "https://"+strings.TrimSuffix(a.String(), ":443")+listen.WebPath)
+		text := "https://" + strings.TrimSuffix(a.String(), ":443") + listen.WebPath
+		if d.opened.TLS.HTTP3 {
+			text += " (HTTP/3 too)"
+		}
+		out = append(out, text)
 	}
 	for _, a := range d.dns.QUICAddrs() {
 		out = append(out, "doq "+a.String())
@@ -104,9 +108,12 @@ func (d *daemon) named() (https, server string) {
 	return https, server
 }
 
-// certificateProblems are those of the certificate.
-func (d *daemon) certificateProblems() []string {
+// encryptedProblems are those of the certificate, and that there is none.
+func (d *daemon) encryptedProblems() []string {
 	if d.certificate == nil {
+		if n := len(d.rules.Snapshot().Tokens()); n > 0 {
+			return []string{counted(n, "token") + ": nothing is served encrypted, so that nobody can show one (see tls in the settings)"}
+		}
 		return nil
 	}
 	var out []string

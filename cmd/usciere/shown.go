@@ -59,7 +59,7 @@ func (d *daemon) problems() []string {
 			out = append(out, "security list "+l.Problem)
 		}
 	}
-	out = append(append(out, d.certificateProblems()...), d.leaseProblems()...)
+	out = append(append(out, d.encryptedProblems()...), d.leaseProblems()...)
 	return append(append(out, d.pages.problems()...), d.stuckLetters()...)
 }
 

@@ -48,6 +48,16 @@ var everyCommand = []struct {
 	{"/v1/device/remove", func(ctx context.Context, c *Client) (any, error) {
 		return c.RemoveDevice(ctx, policy.RemoveDevice{Device: "52:54:00:12:34:56"})
 	}},
+	{"/v1/token/add", func(ctx context.Context, c *Client) (any, error) {
+		return c.AddToken(ctx, policy.AddToken{ID: "casa", Hash: policy.Hash{1}, Seat: "dirigente-anagrafe"})
+	}},
+	{"/v1/token/rotate", func(ctx context.Context, c *Client) (any, error) {
+		return c.RotateToken(ctx, policy.RotateToken{ID: "casa", Hash: policy.Hash{2}})
+	}},
+	{"/v1/token/list", func(ctx context.Context, c *Client) (any, error) { return c.Tokens(ctx) }},
+	{"/v1/token/revoke", func(ctx context.Context, c *Client) (any, error) {
+		return c.RevokeToken(ctx, policy.RevokeToken{ID: "casa"})
+	}},
 	{"/v1/host/list", func(ctx context.Context, c *Client) (any, error) { return c.Hosts(ctx) }},
 	{"/v1/host/remove", func(ctx context.Context, c *Client) (any, error) {
 		return c.RemoveHost(ctx, policy.RemoveHost{Addr: netip.MustParseAddr("10.20.9.9")})

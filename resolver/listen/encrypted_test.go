@@ -45,12 +45,13 @@ func issue(t testing.TB, until time.Time, names ...string) (certificate, key []b
 // startEncrypted is start with all encrypted transports, and what a client trusts.
 func startEncrypted(t testing.TB, cfg Config, h Handler) (*Server, *tls.Config) {
 	t.Helper()
-	certificate, key := issue(t, time.Now().Add(90*24*time.Hour), "dns.test")
+	certificate, key := issue(t, time.Now().Add(90*24*time.Hour), "dns.test", "*.dns.test")
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.Certificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }
+	cfg.HTTP3 = true
 	cfg.TLS, cfg.HTTPS, cfg.QUIC = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(certificate)

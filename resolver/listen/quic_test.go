@@ -18,8 +18,12 @@ import (
 // dialQUIC connects from a source address ("" for any).
 func dialQUIC(t testing.TB, from string, to netip.AddrPort, trust *tls.Config) (*quic.Conn, error) {
 	t.Helper()
-	client := trust.Clone()
-	client.NextProtos = []string{"doq"}
+	return dialQUICAs(t, from, to, trust, "doq")
+}
+
+// quicFrom is where connections from a source address begin.
+func quicFrom(t testing.TB, from string) *quic.Transport {
+	t.Helper()
 	local := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
 	if from != "" {
 		local.IP = net.ParseIP(from)
@@ -30,9 +34,16 @@ func dialQUIC(t testing.TB, from string, to netip.AddrPort, trust *tls.Config) (
 	}
 	transport := &quic.Transport{Conn: socket}
 	t.Cleanup(func() { transport.Close(); socket.Close() })
+	return transport
+}
+
+func dialQUICAs(t testing.TB, from string, to netip.AddrPort, trust *tls.Config, protocol string) (*quic.Conn, error) {
+	t.Helper()
+	client := trust.Clone()
+	client.NextProtos = []string{protocol}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return transport.Dial(ctx, net.UDPAddrFromAddrPort(to), client, &quic.Config{MaxIdleTimeout: patience})
+	return quicFrom(t, from).Dial(ctx, net.UDPAddrFromAddrPort(to), client, &quic.Config{MaxIdleTimeout: patience})
 }
 
 // exchangeQUIC sends octets on a stream of their own, ends it, and reads what comes back.

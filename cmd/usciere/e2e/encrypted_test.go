@@ -17,10 +17,10 @@ import (
 	"usciere/resolver/dnstest"
 )
 
-// encrypted starts a demo town that is served over TLS, HTTPS and QUIC, with the certificates in the folder.
-func encrypted(t testing.TB, folder string) (d *daemon, dot, doh, doq netip.AddrPort) {
+// encrypted starts a demo town that is served over TLS, HTTPS and QUIC, with certificates for the names, which it puts into the folder.
+func encrypted(t testing.TB, folder string, names ...string) (d *daemon, dot, doh, doq netip.AddrPort) {
 	t.Helper()
-	certificates(t, folder)
+	certificates(t, folder, names...)
 	config := write(t, filepath.Join(folder, "usciere.yaml"), `
 listen: ["127.0.0.1:0"]
 state: state
@@ -41,7 +41,7 @@ tls:
 	}
 	for i, at := range []*netip.AddrPort{&dot, &doh, &doq} {
 		text := status.Daemon.Encrypted[i]
-		for _, around := range []string{"dot ", "doq ", "https://", "/dns-query"} {
+		for _, around := range []string{"dot ", "doq ", "https://", "/dns-query", " (HTTP/3 too)"} {
 			text = strings.ReplaceAll(text, around, "")
 		}
 		var err error
@@ -113,7 +113,7 @@ func TestEncryptedTransportsGiveTheSameVerdicts(t *testing.T) {
 		got = append(got, recordText(rr))
 	}
 	for i, want := range []string{
-		`1 localhost. alpn="h2" port="` + portOf(doh) + `" ipv4hint="127.0.0.1" dohpath="/dns-query{?dns}"`,
+		`1 localhost. alpn="h2,h3" port="` + portOf(doh) + `" ipv4hint="127.0.0.1" dohpath="/dns-query{?dns}"`,
 		`2 localhost. alpn="dot" port="` + portOf(dot) + `" ipv4hint="127.0.0.1"`,
 		`3 localhost. alpn="doq" port="` + portOf(doq) + `" ipv4hint="127.0.0.1"`,
 	} {

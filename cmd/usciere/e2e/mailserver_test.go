@@ -195,15 +195,18 @@ func (m *mailServer) mails() (out []received) {
 	return out
 }
 
-// certificates makes a root and a certificate of localhost.
-func certificates(t testing.TB, folder string) {
+// certificates makes a root and a certificate of some names, or of localhost.
+func certificates(t testing.TB, folder string, names ...string) {
 	t.Helper()
+	if len(names) == 0 {
+		names = []string{"localhost"}
+	}
 	root, rootKey := certificate(t, &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA of a test"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign,
 	}, nil, nil)
 	leaf, key := certificate(t, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, root, rootKey)
 	der, err := x509.MarshalECPrivateKey(key)
