@@ -51,7 +51,7 @@ bench-office: build ## play a town hall's morning against the binary; prints lat
 	$(GO) run ./bench/office
 
 e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, nmap, unbound, nsd, knot, dnsperf, curl, exim, chromium, dnsmasq, kea, udhcpc, nftables, dnsdist, samba, systemd-resolved with apt, axe-core with npm)
-	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap exim4-daemon-light:exim4 chromium:chromium iproute2:ip npm:npm dnsmasq-base:dnsmasq kea-dhcp4-server:kea-dhcp4 udhcpc:udhcpc iputils-ping:ping nftables:nft dnsdist:dnsdist samba:samba winbind:winbindd samba-ad-provision:/usr/share/doc/samba-ad-provision samba-dsdb-modules:/usr/share/doc/samba-dsdb-modules systemd:systemctl
+	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap exim4-daemon-light:exim4 chromium:chromium iproute2:ip npm:npm dnsmasq-base:dnsmasq kea-dhcp4-server:kea-dhcp4 udhcpc:udhcpc iputils-ping:ping nftables:nft dnsdist:dnsdist samba:samba winbind:winbindd samba-ad-provision:/usr/share/doc/samba-ad-provision samba-dsdb-modules:/usr/share/doc/samba-dsdb-modules samba-vfs-modules:/usr/share/doc/samba-vfs-modules systemd:systemctl
 	.ci/unpack systemd-resolved libsystemd-shared
 	.ci/npm axe-core@4.14.1
 	$(GO) test -tags e2e -count 1 -timeout 20m ./cmd/usciere/e2e/... ./resolver/upstream
