@@ -23,11 +23,12 @@ const (
 	TablePapers    Table = "papers"    // number of a letter → Paper
 	TableOutgoing  Table = "outgoing"  // outgoing protocol number as text → LetterID
 	TableOutbox    Table = "outbox"    // number of a letter → Mailing
+	TableAliases   Table = "aliases"   // name in wire form → Alias; learnt, no rule
 )
 
 // Tables are all tables.
 var Tables = []Table{TableOffices, TableSeats, TableHosts, TableServices, TableRequests, TableProtocols, TableGrants, TableHoldings,
-	TableLetters, TablePapers, TableOutgoing, TableOutbox, TableTokens}
+	TableLetters, TablePapers, TableOutgoing, TableOutbox, TableTokens, TableAliases}
 
 // Store keeps the records and the journal.
 type Store interface {

@@ -174,6 +174,7 @@ func (r *Resolver) keeper(q upstream.Question, way Route, s *setup) func(upstrea
 			if way.Forward != "" { // what a domain controller says holds as long as it says
 				put = r.cache.PutExact
 			}
+			r.noteOwners(policy.Name(q.Name), way, a.Msg, at)
 			put(name, q.Type, q.Class, q.DO, q.CD, way.number, a.Msg, a.TTL, a.AD, at)
 		case errors.Is(err, upstream.ErrClosed) || errors.Is(err, upstream.ErrOverloaded) || r.setup.Load() != s: // says nothing of the servers in use
 		default:

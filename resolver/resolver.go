@@ -12,6 +12,7 @@ import (
 
 	"usciere/policy"
 	"usciere/resolver/answercache"
+	"usciere/resolver/owners"
 	"usciere/resolver/upstream"
 	"usciere/resolver/zone"
 )
@@ -23,6 +24,7 @@ type Resolver struct {
 	setup    atomic.Pointer[setup]
 	now      func() time.Time
 	targets  *targets
+	owners   *owners.Memory
 	counters [lanes]counters
 	fast     [lanes]fastpath
 
@@ -66,7 +68,7 @@ type Sinkhole struct {
 
 // New makes a resolver. The setup follows with Use. Questions under way end with their group of upstream servers.
 func New(rules *policy.Live, cache *answercache.Cache, now func() time.Time) *Resolver {
-	return &Resolver{rules: rules, cache: cache, now: now, targets: newTargets(), after: after}
+	return &Resolver{rules: rules, cache: cache, now: now, targets: newTargets(), owners: owners.New(owners.MaxNames, nil), after: after}
 }
 
 func after(d time.Duration, do func()) (stop func() bool) {

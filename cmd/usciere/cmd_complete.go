@@ -75,6 +75,17 @@ var tokens = completing(func(ctx context.Context, c *admin.Client) (out []cobra.
 	return out, nil
 })
 
+var aliases = completing(func(ctx context.Context, c *admin.Client) (out []cobra.Completion, err error) {
+	list, err := c.Aliases(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list.Aliases {
+		out = append(out, a.Name.String())
+	}
+	return out, nil
+})
+
 var services = completing(func(ctx context.Context, c *admin.Client) (out []cobra.Completion, err error) {
 	list, err := c.Services(ctx)
 	if err != nil {

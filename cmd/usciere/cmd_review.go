@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,6 +81,11 @@ func (s screen) review(r *admin.Review) {
 			text += " on " + on
 		}
 		s.detail("seat", text)
+	}
+	for _, a := range r.Led {
+		for _, o := range a.News() {
+			s.detail("alias", fmt.Sprintf("%s leads to %s since %s: usciere alias accept %[1]s, if that is right", a.Name, o.Owner, o.Since.Local().Format(time.DateOnly)))
+		}
 	}
 	for _, t := range r.Tokens {
 		s.detail("token", fmt.Sprintf("%s, for the %s (%s)%s", t.ID, t.Of(), t.Role, span("", t.Until)))

@@ -60,6 +60,7 @@ var allowances = []struct {
 		"golang.org/x/net/ipv4", "golang.org/x/net/ipv6", "golang.org/x/sys/unix"},
 		"listeners carry bytes in and out and know no policy"},
 	{"resolver/wire", nil, "every other package of the query path stands on it"},
+	{"resolver/owners", []string{"module/policy", "github.com/hashicorp/golang-lru/v2/..."}, "it remembers names, and asks nobody"},
 	{"resolver/answercache", []string{"module/resolver/wire", "github.com/hashicorp/golang-lru/v2/..."},
 		"offices share one cache, so it must know nothing of them"},
 	{"resolver/upstream", []string{"module/resolver/wire", "github.com/miekg/dns", "github.com/quic-go/quic-go", "golang.org/x/sync/...",
@@ -91,8 +92,8 @@ var homes = []struct {
 }{
 	{"go.etcd.io/bbolt/...", []string{"policy/store"}, false,
 		"only the store knows how rules and journal are kept, so that one transaction holds both"},
-	{"github.com/hashicorp/golang-lru/v2/...", []string{"resolver/answercache"}, false,
-		"only the answer cache knows how it chooses what to forget"},
+	{"github.com/hashicorp/golang-lru/v2/...", []string{"resolver/answercache", "resolver/owners"}, false,
+		"only caches know how they choose what to forget"},
 	{"github.com/miekg/dns/...", []string{"resolver/...", "bench/..."}, true,
 		"miekg/dns v1 stays behind resolver, so that its successor can replace it"},
 	{"module/resolver/dnstest", []string{"bench/..."}, true, "fakes do not belong in the product"},

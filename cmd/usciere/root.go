@@ -31,7 +31,7 @@ func rootCommand() *cobra.Command {
 		serveCommand(), checkCommand(), restoreCommand(),
 		statusCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), deviceCommand(), dhcpCommand(), tokenCommand(), serviceCommand(),
-		requestCommand(), allowCommand(), grantCommand(), explainCommand(),
+		requestCommand(), allowCommand(), grantCommand(), explainCommand(), aliasCommand(),
 		letterCommand(), outboxCommand(),
 		auditCommand(), registerCommand(), reviewCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),

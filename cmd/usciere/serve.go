@@ -233,6 +233,9 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	d.loadCache(s.Cache.Persist)
 	d.resolver = resolver.New(d.rules, d.cache, time.Now)
 	d.resolver.Use(setup)
+	if err := d.openAliases(); err != nil {
+		return nil, err
+	}
 	if err := d.openPages(s, setup.Portal); err != nil {
 		return nil, err
 	}
@@ -256,6 +259,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 	atDesk, home := context.WithCancel(context.Background())
 	var desk sync.WaitGroup
 	desk.Go(func() { d.desk.run(atDesk) })
+	desk.Go(func() { d.keepAliases(atDesk) })
 	if d.leases != nil {
 		desk.Go(func() { d.leases.Run(atDesk) })
 	}

@@ -60,6 +60,7 @@ func (d *daemon) problems() []string {
 		}
 	}
 	out = append(append(out, d.encryptedProblems()...), d.leaseProblems()...)
+	out = append(out, d.aliasProblems()...)
 	return append(append(out, d.pages.problems()...), d.stuckLetters()...)
 }
 

@@ -250,6 +250,20 @@ func (c *Client) Tokens(ctx context.Context) (*TokenList, error) {
 	return get[*TokenList](ctx, c, "/v1/token/list", nil)
 }
 
+// Aliases lists the granted names that lead to somebody new, or all that are remembered.
+func (c *Client) Aliases(ctx context.Context, all bool) (*AliasList, error) {
+	params := url.Values{}
+	if all {
+		params.Set("all", "yes")
+	}
+	return get[*AliasList](ctx, c, "/v1/alias/list", params)
+}
+
+// AcceptAliases says that it is right where some names lead.
+func (c *Client) AcceptAliases(ctx context.Context, change policy.AcceptAliases) (*policy.AliasesAccepted, error) {
+	return post[*policy.AliasesAccepted](ctx, c, "/v1/alias/accept", change)
+}
+
 // Leases lists which machine has which address.
 func (c *Client) Leases(ctx context.Context) (*LeaseList, error) {
 	return get[*LeaseList](ctx, c, "/v1/lease/list", nil)

@@ -58,6 +58,10 @@ var everyCommand = []struct {
 	{"/v1/token/revoke", func(ctx context.Context, c *Client) (any, error) {
 		return c.RevokeToken(ctx, policy.RevokeToken{ID: "casa"})
 	}},
+	{"/v1/alias/list", func(ctx context.Context, c *Client) (any, error) { return c.Aliases(ctx, true) }},
+	{"/v1/alias/accept", func(ctx context.Context, c *Client) (any, error) {
+		return c.AcceptAliases(ctx, policy.AcceptAliases{Names: []policy.Name{ledName}})
+	}},
 	{"/v1/host/list", func(ctx context.Context, c *Client) (any, error) { return c.Hosts(ctx) }},
 	{"/v1/host/remove", func(ctx context.Context, c *Client) (any, error) {
 		return c.RemoveHost(ctx, policy.RemoveHost{Addr: netip.MustParseAddr("10.20.9.9")})

@@ -23,6 +23,7 @@ type Review struct {
 	Day    policy.Moment    `json:"day"`
 	Grants []ReviewedGrant  `json:"grants"` // its own, in force or to come, by number
 	Seats  []ReviewedSeat   `json:"seats"`
+	Led    []policy.Alias   `json:"led,omitempty"`    // names that its employees may ask and that lead to somebody new
 	Tokens []Token          `json:"tokens,omitempty"` // who shows one is taken for one of the office
 	Open   []OpenRequest    `json:"open_requests"`    // that wait for a signature or a decision
 	Ending []policy.GrantID `json:"ending"`           // of its own, within EndingDays, the first to end first
@@ -89,6 +90,11 @@ func reviewOffice(c *call) (any, error) {
 	if err := c.cfg.Rules.View(func(records policy.Records) error { return r.look(records, id) }); err != nil {
 		return nil, err
 	}
+	aliases, err := c.cfg.Rules.Aliases()
+	if err != nil {
+		return nil, err
+	}
+	r.led = slices.DeleteFunc(aliases, func(a policy.Alias) bool { return len(a.News()) == 0 })
 	if id != "" {
 		out, err := r.review(o)
 		if err == nil {
@@ -105,6 +111,7 @@ type reviewer struct {
 	open    map[string][]OpenRequest // by office
 	notices map[policy.GrantID][]string
 	papers  map[policy.RequestID]*Paper
+	led     []policy.Alias // to somebody new
 }
 
 // look goes once through all requests and letters, of one office, or of all.
@@ -166,6 +173,13 @@ func (r *reviewer) review(o *policy.Office) (*Review, error) {
 	for _, t := range r.rules.Tokens() {
 		if of := r.token(t); of.Office == o.ID {
 			out.Tokens = append(out.Tokens, of)
+		}
+	}
+	if any, ok := r.rules.Employee(o.ID); ok {
+		for _, a := range r.led {
+			if r.rules.Decide(&any, []byte(a.Name), policy.TypeA, r.now).Action == policy.Allow {
+				out.Led = append(out.Led, a)
+			}
 		}
 	}
 	ending := slices.DeleteFunc(slices.Clone(grants), func(g ReviewedGrant) bool { return g.DaysLeft == nil || *g.DaysLeft > EndingDays })

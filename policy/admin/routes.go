@@ -99,6 +99,9 @@ var routes = []route{
 
 	{"GET", "/v1/explain", read, explain},
 
+	{"GET", "/v1/alias/list", read, listAliases},
+	{"POST", "/v1/alias/accept", change, apply[policy.AcceptAliases]},
+
 	{"GET", "/v1/journal", read, listJournal},
 	{"GET", "/v1/journal/export", read, exportJournal},
 	{"GET", "/v1/journal/head", read, journalHead},

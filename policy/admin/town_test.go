@@ -94,6 +94,9 @@ func socketPath(t testing.TB) string {
 	return filepath.Join(dir, "s")
 }
 
+// ledName is one that leads to somebody new.
+var ledName, _ = policy.ParseName("www.inps.it")
+
 // open serves a town with the offices anagrafe and tributi; edit may change what is served before it is.
 func open(t testing.TB, edit ...func(*Server)) *desk {
 	t.Helper()
@@ -116,6 +119,11 @@ func open(t testing.TB, edit ...func(*Server)) *desk {
 		policy.AddGrants{Subject: policy.Subject{Office: "anagrafe"}, Names: []string{"inps"}, Protocol: "12/2026", Reason: "residenze"},
 	)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rules.Learn([]policy.Led{
+		{Name: ledName, At: noon, First: true}, {Name: ledName, Owners: []string{"cdn.example"}, At: noon},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	d := &desk{t: t, query: &query{}, store: st, socket: socketPath(t)}

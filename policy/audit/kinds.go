@@ -59,6 +59,7 @@ var kinds = map[string]func(*Rules, journal.Entry) string{
 	"letter.resend":   readLetters,
 	"letter.remind":   readLetters,
 
+	"alias.accept":  func(*Rules, journal.Entry) string { return "" }, // of no rule
 	"store.restore": func(*Rules, journal.Entry) string { return "" }, // the records are those of the entries before it
 }
 

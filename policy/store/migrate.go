@@ -21,7 +21,7 @@ type layout struct {
 // raise the number, append a step that makes the tables and rewrites the records.
 var current = layout{format: 3, steps: []func(*bbolt.Tx) error{
 	newTables(policy.TableLetters, policy.TablePapers, policy.TableOutgoing, policy.TableOutbox), // letters
-	newTables(policy.TableTokens),
+	newTables(policy.TableTokens, policy.TableAliases),
 }}
 
 // newTables is a step that makes tables.

@@ -221,7 +221,7 @@ func (s *Store) View(fn func(policy.Tx) error) error {
 }
 
 // Update makes one change: when it returns nil, all of it is on disk; when it returns an error, none of it. A change
-// without a journal entry is refused with ErrNoEntry, unless it is one of the outbox alone.
+// without a journal entry is refused with ErrNoEntry, unless it is one of the outbox or the aliases alone.
 func (s *Store) Update(fn func(policy.Tx) error) error {
 	if s.readOnly {
 		return ErrReadOnly

@@ -67,10 +67,11 @@ func (t *tx) Each(name policy.Table, prefix string, fn func(key string, decode f
 	return nil
 }
 
-// writes notes that a table is written. How sending a letter goes is nobody's change: the outbox alone needs no journal entry.
+// writes notes that a table is written. How sending a letter goes, and what is learnt of aliases, is nobody's change: these alone need no
+// journal entry.
 func (t *tx) writes(name policy.Table) {
 	t.written = true
-	t.changed = t.changed || name != policy.TableOutbox
+	t.changed = t.changed || name != policy.TableOutbox && name != policy.TableAliases
 }
 
 // Put implements policy.Tx.
