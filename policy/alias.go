@@ -56,10 +56,10 @@ func (l *Live) Learn(all []Led) error {
 
 func (l *Led) keep(tx Tx) error {
 	if l.Forgotten {
-		return tx.Delete(TableAliases, string(l.Name))
+		return tx.Delete(TableAliases, l.Name.String())
 	}
 	a := Alias{Name: l.Name}
-	if _, err := tx.Get(TableAliases, string(l.Name), &a); err != nil {
+	if _, err := tx.Get(TableAliases, l.Name.String(), &a); err != nil {
 		return err
 	}
 	for _, owner := range l.Owners {
@@ -68,7 +68,7 @@ func (l *Led) keep(tx Tx) error {
 		}
 	}
 	a.Owners = a.Owners[max(0, len(a.Owners)-maxAliasOwners):]
-	return tx.Put(TableAliases, string(l.Name), &a)
+	return tx.Put(TableAliases, l.Name.String(), &a)
 }
 
 // Aliases are where the aliases of all names lead that are remembered, by name.
@@ -97,7 +97,7 @@ func (c AcceptAliases) Apply(e *Edit) (Made, error) {
 	var out AliasesAccepted
 	for _, name := range c.Names {
 		var a Alias
-		ok, err := e.tx.Get(TableAliases, string(name), &a)
+		ok, err := e.tx.Get(TableAliases, name.String(), &a)
 		if err != nil {
 			return Made{}, err
 		}
@@ -107,7 +107,7 @@ func (c AcceptAliases) Apply(e *Edit) (Made, error) {
 		for i := range a.Owners {
 			a.Owners[i].New = false
 		}
-		if err := e.tx.Put(TableAliases, string(name), &a); err != nil {
+		if err := e.tx.Put(TableAliases, name.String(), &a); err != nil {
 			return Made{}, err
 		}
 		out.Aliases = append(out.Aliases, a)

@@ -23,7 +23,7 @@ const (
 	TablePapers    Table = "papers"    // number of a letter → Paper
 	TableOutgoing  Table = "outgoing"  // outgoing protocol number as text → LetterID
 	TableOutbox    Table = "outbox"    // number of a letter → Mailing
-	TableAliases   Table = "aliases"   // name in wire form → Alias; learnt, no rule
+	TableAliases   Table = "aliases"   // name as text → Alias; learnt, no rule
 )
 
 // Tables are all tables.
