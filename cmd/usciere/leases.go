@@ -15,11 +15,26 @@ func (d *daemon) openLeases(s settings.DHCP) {
 	if len(s.Leases) == 0 && !s.Neighbours {
 		return
 	}
-	var sources []lease.Source
+	d.leases = lease.New(d.rules, leaseSources(s), s.Neighbours, time.Now, d.log)
+}
+
+func leaseSources(s settings.DHCP) (sources []lease.Source) {
 	for _, l := range s.Leases {
 		sources = append(sources, lease.Source{Format: lease.Format(l.Format), Path: l.Path})
 	}
-	d.leases = lease.New(d.rules, sources, s.Neighbours, time.Now, d.log)
+	return sources
+}
+
+// checkLeases reads each source once, and returns a line for each. One that cannot be read keeps no daemon from its start.
+func checkLeases(s settings.DHCP) (lines []string) {
+	for _, source := range leaseSources(s) {
+		if n, problem := source.Check(); problem != "" {
+			lines = append(lines, fmt.Sprintf("%s  cannot be read: %s", source, problem))
+		} else {
+			lines = append(lines, fmt.Sprintf("%s  %s  ok", source, counted(n, "lease")))
+		}
+	}
+	return lines
 }
 
 // leaseProblems are sources that cannot be read, and devices that no source could know.

@@ -20,7 +20,7 @@ func checkCommand() *cobra.Command {
 	var o serveOptions
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check settings, zones, security lists, the certificate and, if no daemon uses it, the store",
+		Short: "Check settings, zones, security lists, the certificate, leases and, if no daemon uses it, the store",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := o.settings()
@@ -46,6 +46,9 @@ func checkCommand() *cobra.Command {
 			fmt.Fprintf(out, "tls       %s\n", encrypted)
 			if _, err := secureServers(s.Upstream.Secure); err != nil {
 				return err
+			}
+			for _, line := range checkLeases(s.DHCP) {
+				fmt.Fprintf(out, "leases    %s\n", line)
 			}
 			if _, err := mailServerOf(s); err != nil {
 				return err

@@ -258,6 +258,15 @@ func (w *Watcher) tell(before []Sight) {
 	}
 }
 
+// Check reads a source once: how many leases it has, or why it cannot be read.
+func (s Source) Check() (leases int, problem string) {
+	read, err := s.read()
+	if err != nil {
+		return 0, advise(err)
+	}
+	return len(read), ""
+}
+
 // State is what is known now.
 type State struct {
 	Sources []SourceState

@@ -20,6 +20,12 @@ import (
 // encrypted starts a demo town that is served over TLS, HTTPS and QUIC, with certificates for the names, which it puts into the folder.
 func encrypted(t testing.TB, folder string, names ...string) (d *daemon, dot, doh, doq netip.AddrPort) {
 	t.Helper()
+	return encryptedWith(t, folder, "", names...)
+}
+
+// encryptedWith is encrypted with more settings.
+func encryptedWith(t testing.TB, folder, more string, names ...string) (d *daemon, dot, doh, doq netip.AddrPort) {
+	t.Helper()
 	certificates(t, folder, names...)
 	config := write(t, filepath.Join(folder, "usciere.yaml"), `
 listen: ["127.0.0.1:0"]
@@ -33,7 +39,7 @@ tls:
   listen: ["127.0.0.1:0"]
   https: ["127.0.0.1:0"]
   quic: ["127.0.0.1:0"]
-`)
+`+more)
 	d = serve(t, setup{args: []string{"--demo", "--config", config}, state: filepath.Join(folder, "state")})
 	var status admin.Status
 	if code, err := d.try("GET", "/v1/status", nil, &status); err != nil || code != 200 || len(status.Daemon.Encrypted) != 3 {
