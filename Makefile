@@ -17,7 +17,7 @@ run: build ## play a small town on 127.0.0.1:5300, every 127.x.y.z a workstation
 	./.build/usciere serve --demo
 
 build: ## build the binary, .build/usciere
-	@$(GO) build -trimpath -ldflags '-X main.Version=$(VERSION)' -o .build/usciere ./cmd/usciere
+	@$(GO) build -trimpath -ldflags '-s -w -X main.Version=$(VERSION)' -o .build/usciere ./cmd/usciere
 
 test: ## run the tests
 	$(GO) test ./...

@@ -25,6 +25,9 @@ type Client struct {
 // what one of them may ask, at one time, the other may. It says nothing of hosts and seats.
 func (c *Client) Class() uint64 { return uint64(c.number)<<8 | uint64(c.Role.number()) }
 
+// OfficeNumber stands for the client's office for the life of a snapshot; 0: it is in none.
+func (c *Client) OfficeNumber() uint32 { return c.number }
+
 // Inside says whether an address is of the site.
 func (s *Snapshot) Inside(addr netip.Addr) bool { return s.site.Contains(addr.Unmap().WithZone("")) }
 

@@ -3,6 +3,7 @@ package resolver
 import (
 	"sync/atomic"
 
+	"usciere/policy"
 	"usciere/resolver/answercache"
 )
 
@@ -14,6 +15,70 @@ type counters struct {
 	replies, failures, shed, recalled atomic.Uint64
 
 	_ [128 - 10*8]byte
+}
+
+// verdict is what became of the question of a client inside the site.
+type verdict uint8
+
+const (
+	answeredHere verdict = iota // from a local zone, or by a special name
+	sinkholed
+	allowed // from the cache or upstream
+)
+
+// verdicts count an office's questions by verdict.
+type verdicts [allowed + 1]uint64
+
+// officeCounts are those of all offices, by id; none for those in no office.
+type officeCounts map[string]*verdicts
+
+func (o *officeCounts) of(c *policy.Client) *verdicts {
+	id := ""
+	if c.Office != nil {
+		id = c.Office.ID
+	}
+	if *o == nil {
+		*o = officeCounts{}
+	}
+	v := (*o)[id]
+	if v == nil {
+		v = new(verdicts)
+		(*o)[id] = v
+	}
+	return v
+}
+
+// of is where the lane counts the questions of a client's office. Who calls it has the fast path open.
+func (f *fastpath) of(c *policy.Client) *verdicts {
+	n := int(c.OfficeNumber())
+	if n < len(f.numbered) && f.numbered[n] != nil {
+		return f.numbered[n]
+	}
+	for len(f.numbered) <= n {
+		f.numbered = append(f.numbered, nil)
+	}
+	f.numbered[n] = f.offices.of(c)
+	return f.numbered[n]
+}
+
+// judged counts what became of a question, in all and of the client's office.
+func (r *Resolver) judged(q *query, v verdict) {
+	c := r.count(q)
+	switch v {
+	case answeredHere:
+		c.local.Add(1)
+	case sinkholed:
+		c.sinkholed.Add(1)
+	case allowed:
+		c.allowed.Add(1)
+	}
+	if q.fast != nil {
+		q.fast.of(&q.client)[v]++
+		return
+	}
+	r.others.mu.Lock()
+	defer r.others.mu.Unlock()
+	r.others.counts.of(&q.client)[v]++
 }
 
 // lanes is how many lanes are counted apart; beyond, they share.
@@ -34,6 +99,31 @@ type Stats struct {
 	Replies  uint64 `json:"replies"`
 	Failures uint64 `json:"failures"` // SERVFAIL, no upstream server having answered, now or a short while ago
 	Shed     uint64 `json:"shed"`     // SERVFAIL, too much being under way
+}
+
+// OfficeStats are the counts of one office's questions since start.
+type OfficeStats struct{ Local, Sinkholed, Allowed uint64 }
+
+// Offices returns the counts by the ids of offices; the empty one is of clients in none.
+func (r *Resolver) Offices() map[string]OfficeStats {
+	sum := map[string]OfficeStats{}
+	add := func(all officeCounts) {
+		for id, v := range all {
+			s := sum[id]
+			s.Local, s.Sinkholed, s.Allowed = s.Local+v[answeredHere], s.Sinkholed+v[sinkholed], s.Allowed+v[allowed]
+			sum[id] = s
+		}
+	}
+	for i := range r.fast {
+		f := &r.fast[i]
+		f.mu.Lock()
+		add(f.offices)
+		f.mu.Unlock()
+	}
+	r.others.mu.Lock()
+	defer r.others.mu.Unlock()
+	add(r.others.counts)
+	return sum
 }
 
 // CacheStats returns the figures of the cache, with the hits of the fast path, which do not go through it.

@@ -62,7 +62,7 @@ func (r *Resolver) Serve(req *listen.Request) {
 	}
 	q.Builder.NSID = setup.nsid
 	if q.Class == wire.ClassCH {
-		r.count(q).local.Add(1)
+		r.judged(q, answeredHere)
 		r.identify(q, setup)
 		return
 	}
@@ -76,22 +76,22 @@ func (r *Resolver) Serve(req *listen.Request) {
 	way := r.route(rules, setup, &q.client, q.Name(), policy.Type(q.Type), q.at)
 	switch {
 	case way.Portal:
-		r.count(q).local.Add(1)
+		r.judged(q, answeredHere)
 		r.answerPortal(q, setup)
 	case way.Zone != nil:
-		r.count(q).local.Add(1)
+		r.judged(q, answeredHere)
 		r.answerLocal(q, rules, way, setup)
 	case !q.RD:
 		r.count(q).refused.Add(1)
 		r.refuse(q, wire.RcodeRefused, edeNotAuthoritative)
 	case way.Group == nil:
-		r.count(q).sinkholed.Add(1)
+		r.judged(q, sinkholed)
 		r.sinkhole(q, rules, way, setup)
 	case q.Type == wire.TypeANY:
-		r.count(q).allowed.Add(1)
+		r.judged(q, allowed)
 		r.answerANY(q)
 	default:
-		r.count(q).allowed.Add(1)
+		r.judged(q, allowed)
 		found, kept := r.cache.Find(&q.Builder, req.Scratch(), &q.Query, way.number, q.at)
 		switch found {
 		case answercache.Fresh:

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,10 @@ type Resolver struct {
 	owners   *owners.Memory
 	counters [lanes]counters
 	fast     [lanes]fastpath
+	others   struct { // questions that the fast path was not free for, by office
+		mu     sync.Mutex
+		counts officeCounts
+	}
 
 	prefetching atomic.Int32 // answers being refreshed before their end
 	// after calls a function after a time, unless it is stopped: time.AfterFunc.

@@ -22,6 +22,9 @@ func (d *daemon) announce(out io.Writer, s settings.Settings) {
 	if page := d.pages.addresses(); len(page) > 0 {
 		fmt.Fprintf(out, "  page      %s\n", strings.Join(page, " "))
 	}
+	if figures := d.metrics.addresses(); len(figures) > 0 {
+		fmt.Fprintf(out, "  metrics   %s\n", strings.Join(figures, " "))
+	}
 	fmt.Fprintf(out, "  socket    %s\n", d.socket.Addr())
 	if d.demo != nil {
 		fmt.Fprintf(out, "  upstream  built-in demo names (give --upstream for real ones)\n")

@@ -30,7 +30,7 @@ func statusCommand() *cobra.Command {
 			up := time.Duration(st.Uptime) * time.Second
 			s.line("usciere", st.Version, d.Town, "up "+up.String())
 			for _, field := range [][2]string{
-				{"dns", strings.Join(d.Listen, ", ")}, {"tls", strings.Join(d.Encrypted, ", ")}, {"page", strings.Join(d.Page, ", ")},
+				{"dns", strings.Join(d.Listen, ", ")}, {"tls", strings.Join(d.Encrypted, ", ")}, {"page", strings.Join(d.Page, ", ")}, {"metrics", strings.Join(d.Metrics, ", ")},
 				{"socket", d.Socket}, {"state", d.State}, {"settings", d.Config},
 			} {
 				if field[1] != "" {

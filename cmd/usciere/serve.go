@@ -140,6 +140,7 @@ type daemon struct {
 	socket      *net.UnixListener
 	admin       *admin.Server
 	pages       *portalPages
+	metrics     *metricsServer
 	desk        *desk
 	leases      *lease.Watcher     // nil: no DHCP server's are known
 	stop        context.CancelFunc // ends questions under way
@@ -190,6 +191,9 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 		return nil, err
 	}
 	if d.pages, err = bindPages(&s, o.demo, d.dns.Addrs()); err != nil {
+		return nil, err
+	}
+	if d.metrics, err = bindMetrics(s.Metrics); err != nil {
 		return nil, err
 	}
 	if o.demo && len(s.Upstream.Servers) == 0 {
@@ -256,6 +260,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 		}
 	}()
 	d.pages.serve(d.log)
+	d.serveMetrics()
 	atDesk, home := context.WithCancel(context.Background())
 	var desk sync.WaitGroup
 	desk.Go(func() { d.desk.run(atDesk) })
@@ -325,6 +330,7 @@ func (d *daemon) close() {
 		_ = d.admin.Close()
 	}
 	d.pages.close()
+	d.metrics.close()
 	if d.socket != nil {
 		_ = d.socket.Close() // closed already if it was served
 	}

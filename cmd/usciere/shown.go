@@ -36,6 +36,7 @@ func (d *daemon) describe() admin.Daemon {
 	out.Encrypted = d.encrypted()
 	out.HTTPS, out.ServerName = d.named()
 	out.Page = d.pages.addresses()
+	out.Metrics = d.metrics.addresses()
 	out.Problems = d.problems()
 	return out
 }

@@ -38,7 +38,8 @@ type Daemon struct {
 	HTTPS      string `json:"https,omitempty"`
 	ServerName string `json:"server_name,omitempty"`
 
-	Page     []string `json:"page,omitempty"` // where the page is served: URLs, by address
+	Page     []string `json:"page,omitempty"`    // where the page is served: URLs, by address
+	Metrics  []string `json:"metrics,omitempty"` // where figures are shown: URLs, by address
 	Socket   string   `json:"socket,omitempty"`
 	State    string   `json:"state,omitempty"`    // folder
 	Config   string   `json:"config,omitempty"`   // settings file

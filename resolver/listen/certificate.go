@@ -66,6 +66,9 @@ func (c *Certificate) Name() string {
 // For says why the certificate is not for a host name; nil when it is.
 func (c *Certificate) For(name string) error { return c.current.Load().Leaf.VerifyHostname(name) }
 
+// End is when it ends.
+func (c *Certificate) End() time.Time { return c.current.Load().Leaf.NotAfter }
+
 // Problem is what an operator should know: the files cannot be used, or the certificate ends soon; empty otherwise.
 func (c *Certificate) Problem() string {
 	c.mu.Lock()

@@ -37,6 +37,12 @@ func (s Settings) check(r *report) {
 	r.domains(s)
 	r.sinkhole(s.Sinkhole)
 	r.portal(s.Portal)
+	for i, l := range s.Metrics.Listen {
+		if _, err := ParseListen(l); err != nil {
+			r.key(index("metrics.listen", i), "%s", err)
+		}
+	}
+	once(r, "metrics.listen", s.Metrics.Listen)
 	r.tls(s)
 	r.dhcp(s.DHCP)
 	r.front(s.Front)

@@ -91,6 +91,7 @@ func TestParseNamesTheProblemAndItsPlace(t *testing.T) {
 		{"a portal whose name is none", "portal: {name: a..it}", `1:16: portal.name: "a..it" is not a domain: a label is empty`},
 		{"a page without a port", "portal: {listen: [10.0.0.1]}", `1:19: portal.listen[0]: "10.0.0.1" has no port: write address:port or :port, such as 127.0.0.1:53, [::1]:53 or :53`},
 		{"a page on a name", "portal: {https: [\"www.it:443\"]}", `1:18: portal.https[0]: "www.it:443" is not address:port: give an address of this machine, not a name`},
+		{"metrics on a name", "metrics: {listen: [\"www.it:9153\"]}", `1:20: metrics.listen[0]: "www.it:9153" is not address:port: give an address of this machine, not a name`},
 		{"a port for both", "portal: {listen: [\":80\"], https: [\":80\"]}", "1:35: portal.https[0]: :80 is in portal.listen already"},
 		{"a list without a path", "security: {files: [\"\"]}", "1:20: security.files[0]: expected the path of a file, found nothing"},
 		{"a list twice", "security: {files: [a, a]}", "1:23: security.files[1]: a is given twice, first as security.files[0]"},
@@ -217,6 +218,7 @@ tcp: {connections: 100, per_client: 10, idle: 30s}
 tls: {certificate: c.pem, key: /k.pem, listen: ["10.20.0.53:853"], https: [":8443"], http3: false, quic: ["10.20.0.53:853"], name: dns.comune.example.it}
 front: {proxy: [10.20.0.2/32], ecs: ["fd00::2/128"]}
 dhcp: {neighbours: true, leases: [{format: kea, path: kea.csv}, {format: isc, path: /l}]}
+metrics: {listen: ["127.0.0.1:9153"]}
 log: {level: warn, format: json}
 `), "f")
 	if err != nil {
@@ -254,6 +256,7 @@ log: {level: warn, format: json}
 		TLS:      TLS{"c.pem", "/k.pem", []string{"10.20.0.53:853"}, []string{":8443"}, false, []string{"10.20.0.53:853"}, "dns.comune.example.it"},
 		Front:    Front{[]netip.Prefix{netip.MustParsePrefix("10.20.0.2/32")}, []netip.Prefix{netip.MustParsePrefix("fd00::2/128")}},
 		DHCP:     DHCP{[]LeaseSource{{"kea", "kea.csv"}, {"isc", "/l"}}, true},
+		Metrics:  Metrics{[]string{"127.0.0.1:9153"}},
 		Log:      Log{"warn", "json"},
 	}
 	if !reflect.DeepEqual(s, want) {

@@ -39,7 +39,13 @@ type Settings struct {
 	TLS      TLS       `yaml:"tls" doc:"DNS over TLS, HTTPS and QUIC, beside that of listen, within the limits of tcp; off without addresses."`
 	Front    Front     `yaml:"front" doc:"Load balancers in front, such as dnsdist, that say who asks. Nobody else is believed, and without saying so they speak for nobody."`
 	DHCP     DHCP      `yaml:"dhcp" doc:"Where the leases of the town's DHCP servers are, by which the devices of seats are known wherever they are." reload:"restart"`
+	Metrics  Metrics   `yaml:"metrics" doc:"Figures for Prometheus, at /metrics, and whether the daemon lives and answers, at /healthz and /readyz; off without addresses. Whoever reaches them may read them." reload:"restart"`
 	Log      Log       `yaml:"log" doc:"The daemon's own log, on standard error."`
+}
+
+// Metrics is where figures are shown.
+type Metrics struct {
+	Listen []string `yaml:"listen" doc:"address:port, in quotes; an address of this machine alone, or one that only the monitoring reaches." example:"[\"127.0.0.1:9153\"]"`
 }
 
 // Town names the town and its networks.
