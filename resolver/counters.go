@@ -12,9 +12,9 @@ import (
 type counters struct {
 	dropped, malformed, refused, local, sinkholed, allowed atomic.Uint64
 
-	replies, failures, shed, recalled atomic.Uint64
+	replies, failures, shed, recalled, heldBack atomic.Uint64
 
-	_ [128 - 10*8]byte
+	_ [128 - 11*8]byte
 }
 
 // verdict is what became of the question of a client inside the site.
@@ -97,8 +97,9 @@ type Stats struct {
 	Allowed   uint64 `json:"allowed"` // from the cache or the upstream, forwards included
 
 	Replies  uint64 `json:"replies"`
-	Failures uint64 `json:"failures"` // SERVFAIL, no upstream server having answered, now or a short while ago
-	Shed     uint64 `json:"shed"`     // SERVFAIL, too much being under way
+	Failures uint64 `json:"failures"`  // SERVFAIL, no upstream server having answered, now or a short while ago
+	Shed     uint64 `json:"shed"`      // SERVFAIL, too much being under way
+	HeldBack uint64 `json:"held_back"` // without a reply, too many to a network outside the site
 }
 
 // OfficeStats are the counts of one office's questions since start.
@@ -149,6 +150,7 @@ func (r *Resolver) Stats() Stats {
 		s.Replies += c.replies.Load()
 		s.Failures += c.failures.Load()
 		s.Shed += c.shed.Load()
+		s.HeldBack += c.heldBack.Load()
 	}
 	return s
 }

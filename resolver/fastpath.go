@@ -183,7 +183,7 @@ const headerSize = 12 // of a DNS message
 // recall answers a question that was answered before, and tells whether it could.
 func (r *Resolver) recall(q *query) bool {
 	s := q.fast.find(q)
-	if s == nil || q.Query.NSID {
+	if s == nil || q.personal() {
 		return false
 	}
 	if s.lasts != briefly {
@@ -220,7 +220,7 @@ func (r *Resolver) recall(q *query) bool {
 
 // remember keeps a reply that lasts, unless it was cut for this client.
 func (q *query) remember(reply []byte) {
-	if q.Query.NSID || q.Cut() || len(reply) > longestRecalled {
+	if q.personal() || q.Cut() || len(reply) > longestRecalled {
 		return
 	}
 	if s := q.fast.take(q); s != nil {
@@ -236,7 +236,7 @@ func (q *query) remember(reply []byte) {
 // rememberWay keeps the way to an answer in the cache, when it will be the same for the rest of the minute: not through a mail
 // domain, whose hosts are known for as long as its record lives, and not past a security list, which may be read again.
 func (q *query) rememberWay(way *Route, kept answercache.Kept) {
-	if q.fast == nil || q.Query.NSID || way.Through != "" || way.Verdict.Reason == policy.Unrestricted && q.fast.setup.Security.Lists != nil ||
+	if q.fast == nil || q.personal() || way.Through != "" || way.Verdict.Reason == policy.Unrestricted && q.fast.setup.Security.Lists != nil ||
 		kept.Size() > longestRecalled {
 		return
 	}

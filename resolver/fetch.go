@@ -29,10 +29,10 @@ func (r *Resolver) detached(q *query, do func(*query)) bool {
 		return false
 	}
 	later := &query{request: req, client: q.client, at: q.at}
-	later.Builder.NSID = q.Builder.NSID
 	go func() {
 		defer end(req)
 		if later.Read(req.Packet) == wire.Good {
+			later.introduce(r.setup.Load(), true)
 			do(later)
 		}
 	}()
@@ -81,8 +81,9 @@ func (w *waiter) reply(a upstream.Answer, err error) {
 	defer end(w.request)
 	q := queries.Get().(*query)
 	defer q.release()
-	q.request, q.client, q.Builder.NSID = w.request, w.client, w.setup.nsid
+	q.request, q.client, q.at = w.request, w.client, w.request.At
 	q.Read(w.request.Packet) // as before it was detached
+	q.introduce(w.setup, true)
 	if err := w.resolver.begin(&q.Builder, w.request.Scratch, &q.Query, w.way, w.setup, w.stale, a, err); err != nil {
 		w.resolver.fail(q, err)
 		return

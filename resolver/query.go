@@ -23,6 +23,8 @@ type query struct {
 	page    [16]byte  // the block page's address
 	fast    *fastpath // of the question's lane; nil: the question is not for it, or somebody else is at it
 	lasts   lasting
+	cookie  [wire.ClientCookie + serverCookie]byte
+	proven  bool // its address is no forged one
 }
 
 var queries = sync.Pool{New: func() any { return new(query) }}
@@ -41,7 +43,7 @@ func (q *query) release() {
 func (r *Resolver) Serve(req *listen.Request) {
 	q := queries.Get().(*query)
 	defer q.release()
-	q.request, q.at, q.Builder.NSID = req, req.At, nil
+	q.request, q.at = req, req.At
 
 	outcome := q.Read(req.Packet)
 	if outcome == wire.Drop {
@@ -51,16 +53,22 @@ func (r *Resolver) Serve(req *listen.Request) {
 	rules, setup := r.rules.Snapshot(), r.setup.Load()
 	if outcome != wire.Good || !answerable(&q.Query, setup) {
 		r.count(q).malformed.Add(1)
+		q.introduce(setup, false)
+		if !rules.Inside(req.Client.Addr()) && r.holdBack(q, setup) {
+			return
+		}
 		r.protest(q, outcome)
 		return
 	}
 	q.client = r.who(q, rules, setup)
+	q.introduce(setup, q.client.Inside)
 	if !q.client.Inside {
 		r.count(q).refused.Add(1)
-		r.refuse(q, wire.RcodeRefused, edeProhibited)
+		if !r.holdBack(q, setup) {
+			r.refuse(q, wire.RcodeRefused, edeProhibited)
+		}
 		return
 	}
-	q.Builder.NSID = setup.nsid
 	if q.Class == wire.ClassCH {
 		r.judged(q, answeredHere)
 		r.identify(q, setup)
@@ -216,6 +224,27 @@ func (r *Resolver) refuse(q *query, rcode uint16, edes ...uint16) {
 		q.EDE(code)
 	}
 	r.send(q)
+}
+
+// introduce sets what the reply tells of the server to who asks for it: its name, to clients inside the site, and its cookie.
+func (q *query) introduce(s *setup, inside bool) {
+	q.Builder.NSID = nil
+	if inside {
+		q.Builder.NSID = s.nsid
+	}
+	q.Builder.Cookie, q.proven = s.Cookies.bake(&q.Query, q.request.Client.Addr(), q.at, &q.cookie)
+}
+
+// personal says whether the reply has something for this one client.
+func (q *query) personal() bool { return q.Query.NSID || len(q.Builder.Cookie) > 0 }
+
+// holdBack says whether there are too many replies to the network of a source outside the site, which may be forged, and counts those.
+func (r *Resolver) holdBack(q *query, s *setup) bool {
+	if q.request.Transport != listen.UDP || q.proven || !r.flood.over(q.request.Client.Addr(), q.at, s.Strangers) {
+		return false
+	}
+	r.count(q).heldBack.Add(1)
+	return true
 }
 
 // send ends the reply and writes it.

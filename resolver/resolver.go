@@ -26,6 +26,7 @@ type Resolver struct {
 	now      func() time.Time
 	targets  *targets
 	owners   *owners.Memory
+	flood    flood
 	counters [lanes]counters
 	fast     [lanes]fastpath
 	others   struct { // questions that the fast path was not free for, by office
@@ -48,6 +49,8 @@ type Setup struct {
 	Security  Security
 	Identity  Identity
 	Encrypted Encrypted
+	Cookies   CookieSecret   // of this server, or of several behind one address
+	Strangers int            // replies in a second to a network outside the site, over UDP; 0: as many as are asked for
 	Fronts    []netip.Prefix // load balancers that name the client in the question (RFC 7871)
 	ClientTTL uint32         // seconds: the longest TTL a client is told
 }

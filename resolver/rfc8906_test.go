@@ -157,7 +157,7 @@ var rfc8906 = []struct {
 	{"8.2.9", "version 1 with DO=1", "+nocookie +edns=1 +noednsneg +noad +norec +dnssec soa", withEDNS(func(q *raw) { q.version, q.ext = 1, extDO }), "BADVERS, opt v0 do", "BADVERS, rd, opt v0 do"},
 	{"8.2.10", "several known options", "+edns=0 +noad +norec +cookie +nsid +expire +subnet=0.0.0.0/0 soa", withEDNS(func(q *raw) {
 		q.options = ednsOption(10, "\x01\x02\x03\x04\x05\x06\x07\x08") + ednsOption(3, "") + ednsOption(9, "") + ednsOption(8, "\x00\x01\x00\x00")
-	}), "NOERROR, aa, answer SOA, opt v0", "NOERROR, rd, answer SOA, opt v0"},
+	}), "NOERROR, aa, answer SOA, opt v0 option 10", "NOERROR, rd, answer SOA, opt v0 option 10"},
 }
 
 // TestRFC8906 asks every case over UDP and TCP, and prints the replies with -v.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 
 	"usciere/cmd/usciere/settings"
@@ -46,6 +48,10 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 	if err != nil {
 		return resolver.Setup{}, nil, err
 	}
+	cookies, err := cookieSecret(s.Identity, d.cookies)
+	if err != nil {
+		return resolver.Setup{}, nil, err
+	}
 	out := resolver.Setup{
 		Portal:    own,
 		Zones:     zones,
@@ -53,6 +59,8 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		Security:  securityOf(s.Security, d.lists),
 		Identity:  identityOf(s.Identity),
 		Encrypted: encrypted,
+		Cookies:   cookies,
+		Strangers: s.Limits.Strangers,
 		Fronts:    s.Front.ECS,
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
 	}
@@ -88,6 +96,23 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		out.Forwards = append(out.Forwards, forward)
 	}
 	return out, all, nil
+}
+
+// cookieSecret is that of the settings' file, or another where there is none.
+func cookieSecret(s settings.Identity, otherwise resolver.CookieSecret) (out resolver.CookieSecret, err error) {
+	if s.Secret == "" {
+		return otherwise, nil
+	}
+	text, err := readSmall(s.Secret)
+	if err != nil {
+		return out, fmt.Errorf("identity.cookie_secret_file: %w", err)
+	}
+	octets, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(octets) != len(out) {
+		return out, fmt.Errorf("identity.cookie_secret_file: %s has no secret in it: 32 hexadecimal digits, as `openssl rand -hex 16` makes them", s.Secret)
+	}
+	copy(out[:], octets)
+	return out, nil
 }
 
 func groupConfig(name string, servers []netip.AddrPort, strategy string, s settings.Upstream) upstream.Config {

@@ -43,6 +43,9 @@ func statusCommand() *cobra.Command {
 			s.detail("asked", fmt.Sprintf("%d allowed, %d sinkholed, %d local, %d refused, %d malformed, %d dropped",
 				n.Allowed, n.Sinkholed, n.Local, n.Refused, n.Malformed, n.Dropped))
 			s.detail("failed", fmt.Sprintf("%d without an answer upstream, %d shed under load", n.Failures, n.Shed))
+			if n.HeldBack > 0 {
+				s.detail("strangers", fmt.Sprintf("%d held back, too many to a network outside the site", n.HeldBack))
+			}
 			s.detail("letters", st.Letters.String())
 			s.detail("you", fmt.Sprintf("%s (uid %d), may %s", st.You.Name, st.You.UID, st.You.Permit))
 			for _, p := range d.Problems {

@@ -13,6 +13,7 @@ import (
 	"usciere/policy"
 	"usciere/policy/journal"
 	"usciere/policy/store"
+	"usciere/resolver"
 )
 
 // checkCommand looks at settings and store without serving.
@@ -45,6 +46,9 @@ func checkCommand() *cobra.Command {
 			}
 			fmt.Fprintf(out, "tls       %s\n", encrypted)
 			if _, err := secureServers(s.Upstream.Secure); err != nil {
+				return err
+			}
+			if _, err := cookieSecret(s.Identity, resolver.CookieSecret{}); err != nil {
 				return err
 			}
 			for _, line := range checkLeases(s.DHCP) {

@@ -126,7 +126,8 @@ type daemon struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	started time.Time
-	opened  settings.Settings // what cannot change in a running daemon is as it says
+	cookies resolver.CookieSecret // of this run, where the settings have none
+	opened  settings.Settings     // what cannot change in a running daemon is as it says
 	inForce atomic.Pointer[inForce]
 
 	dns         *listen.Server
@@ -154,7 +155,7 @@ type inForce struct {
 
 // open brings everything up, or nothing: ports and settings first, so that a start that cannot be leaves no store behind.
 func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
-	d := &daemon{options: o, opened: s, level: new(slog.LevelVar), started: time.Now()}
+	d := &daemon{options: o, opened: s, level: new(slog.LevelVar), started: time.Now(), cookies: resolver.NewCookieSecret()}
 	d.log = newLog(os.Stderr, s.Log, d.level)
 	slog.SetDefault(d.log) // for packages that only speak of faults
 	defer func() {
@@ -176,6 +177,7 @@ func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	}
 	config := listen.Config{
 		Addrs: s.Listen, MaxTCP: s.TCP.Connections, MaxTCPPerClient: s.TCP.PerClient, Idle: s.TCP.Idle, Log: d.log,
+		MaxPending: s.Limits.Pending, MaxPendingPerClient: s.Limits.PerClient,
 		Guest: func(client netip.Addr) bool { return !d.rules.Snapshot().Inside(client) },
 		TLS:   s.TLS.Listen, HTTPS: s.TLS.HTTPS, HTTP3: s.TLS.HTTP3, QUIC: s.TLS.QUIC,
 		Known:           func(c *listen.Claim, client netip.Addr) bool { return d.resolver.Knows(c, client) },

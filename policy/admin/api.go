@@ -56,8 +56,9 @@ type Counters struct {
 	Allowed   uint64 `json:"allowed"` // from the cache or upstream
 
 	Replies  uint64 `json:"replies"`
-	Failures uint64 `json:"failures"` // no upstream server answered, now or a short while ago
-	Shed     uint64 `json:"shed"`     // too much was under way
+	Failures uint64 `json:"failures"`  // no upstream server answered, now or a short while ago
+	Shed     uint64 `json:"shed"`      // too much was under way
+	HeldBack uint64 `json:"held_back"` // too many to a network outside the site: left without a reply
 }
 
 // OfficeList are all offices, by id.

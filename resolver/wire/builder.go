@@ -49,6 +49,8 @@ type Builder struct {
 	// NSID is the server's identifier, told to clients that ask for it (RFC 5001); none when empty. At most 128
 	// octets are sent.
 	NSID []byte
+	// Cookie is the DNS cookie told to a client that showed its part, both parts together (RFC 7873 §4); none when empty.
+	Cookie []byte
 
 	q            *Query
 	msg          []byte
@@ -199,7 +201,18 @@ func (b *Builder) optSize(texts bool) int {
 	if id := b.nsid(); len(id) > 0 {
 		size += 4 + len(id)
 	}
+	if c := b.cookie(); len(c) > 0 {
+		size += 4 + len(c)
+	}
 	return size
+}
+
+// cookie returns the DNS cookie to be sent, empty unless there is one and the client showed its part.
+func (b *Builder) cookie() []byte {
+	if b.q.cookieLen == 0 {
+		return nil
+	}
+	return b.Cookie
 }
 
 // nsid returns the identifier to be sent, empty unless there is one and the client asked.
@@ -235,5 +248,10 @@ func (b *Builder) appendOPT(texts bool) {
 		b.msg = binary.BigEndian.AppendUint16(b.msg, optionNSID)
 		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(len(id)))
 		b.msg = append(b.msg, id...)
+	}
+	if c := b.cookie(); len(c) > 0 {
+		b.msg = binary.BigEndian.AppendUint16(b.msg, optionCookie)
+		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(len(c)))
+		b.msg = append(b.msg, c...)
 	}
 }

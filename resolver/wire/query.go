@@ -46,6 +46,9 @@ type Query struct {
 	UDPSize uint16 // octets, as the client said, at least 512 (RFC 6891 §6.2.3); 512 without EDNS
 	NSID    bool   // the client asked for the server's identifier (RFC 5001)
 
+	cookie    [maxCookie]byte
+	cookieLen int
+
 	name        [maxName]byte // canonical
 	nameLen     int
 	question    [maxName + 4]byte // the question section as sent
@@ -55,6 +58,21 @@ type Query struct {
 // Name returns the name asked in canonical wire form, empty when no question could be read. It is valid until the next
 // Read.
 func (q *Query) Name() []byte { return q.name[:q.nameLen] }
+
+// Lengths of cookies in octets (RFC 7873 §4): of the client's part, and of both parts together.
+const (
+	ClientCookie = 8
+	leastCookie  = ClientCookie + 8
+	maxCookie    = ClientCookie + 32
+)
+
+// Cookie returns the client's part of the DNS cookie, and the server's, each empty when there is none. They are valid until the next Read.
+func (q *Query) Cookie() (client, server []byte) {
+	if q.cookieLen == 0 {
+		return nil, nil
+	}
+	return q.cookie[:ClientCookie], q.cookie[ClientCookie:q.cookieLen]
+}
 
 // Limit returns the size in octets of the largest reply that the client can take.
 func (q *Query) Limit(udp bool) int {
@@ -76,7 +94,7 @@ func (q *Query) Limit(udp bool) int {
 func (q *Query) Read(pkt []byte) Outcome {
 	q.Type, q.Class = 0, 0
 	q.EDNS, q.Version, q.DO, q.UDPSize, q.NSID = false, 0, false, minUDPSize, false
-	q.nameLen, q.questionLen = 0, 0
+	q.nameLen, q.questionLen, q.cookieLen = 0, 0, 0
 	if len(pkt) < headerSize || pkt[2]&flagQR != 0 {
 		return Drop
 	}
@@ -165,8 +183,14 @@ func (q *Query) readOPT(pkt []byte, r record) bool {
 		if end > len(options) {
 			return false
 		}
-		if code == optionNSID {
+		switch {
+		case code == optionNSID:
 			q.NSID = true
+		case code == optionCookie && q.cookieLen == 0: // of several the first counts (RFC 7873 §5.2)
+			if n := end - 4; n != ClientCookie && (n < leastCookie || n > maxCookie) {
+				return false // RFC 7873 §5.2.2
+			}
+			q.cookieLen = copy(q.cookie[:], options[4:end])
 		}
 		options = options[end:]
 	}

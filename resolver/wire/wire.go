@@ -45,6 +45,7 @@ const (
 
 // EDNS options that are read or written (RFC 5001, RFC 8914).
 const (
-	optionNSID uint16 = 3
-	optionEDE  uint16 = 15
+	optionNSID   uint16 = 3
+	optionCookie uint16 = 10
+	optionEDE    uint16 = 15
 )

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -13,12 +12,8 @@ import (
 
 // A granted name whose alias comes to lead to somebody else is told of until somebody says that it is right, over a kill as well.
 func TestAGrantedNameThatLeadsToSomebodyElseIsTold(t *testing.T) {
-	var internet atomic.Pointer[dnstest.Handler]
-	become := func(records ...string) {
-		h := dnstest.Records(records...)
-		internet.Store(&h)
-	}
-	up := dnstest.Start(t, func(q dnstest.Query) []dnstest.Send { return (*internet.Load())(q) })
+	up := dnstest.Start(t, dnstest.Records())
+	become := func(records ...string) { up.SetHandler(dnstest.Records(records...)) }
 	args := []string{"--demo", "--upstream", up.Addr.String()}
 	d := serve(t, setup{args: args})
 	asks := func() {

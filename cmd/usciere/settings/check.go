@@ -43,6 +43,7 @@ func (s Settings) check(r *report) {
 		}
 	}
 	once(r, "metrics.listen", s.Metrics.Listen)
+	r.path("identity.cookie_secret_file", s.Identity.Secret)
 	r.tls(s)
 	r.dhcp(s.DHCP)
 	r.front(s.Front)

@@ -41,7 +41,7 @@ func readAtMost(path string, limit int64) ([]byte, error) {
 }
 
 func (s *Settings) resolvePaths(folder string) {
-	paths := []*string{&s.State, &s.Admin.Socket, &s.Mail.CA, &s.Mail.Password, &s.TLS.Certificate, &s.TLS.Key}
+	paths := []*string{&s.State, &s.Admin.Socket, &s.Mail.CA, &s.Mail.Password, &s.TLS.Certificate, &s.TLS.Key, &s.Identity.Secret}
 	for i := range s.Upstream.Secure {
 		paths = append(paths, &s.Upstream.Secure[i].CA)
 	}

@@ -36,6 +36,7 @@ type Settings struct {
 	Identity Identity  `yaml:"identity" doc:"What the resolver tells of itself to clients inside the site."`
 	Cache    Cache     `yaml:"cache" doc:"The answer cache, shared by all offices. Times are whole seconds." reload:"restart"`
 	TCP      TCP       `yaml:"tcp" doc:"Limits of DNS over TCP, and over TLS, HTTPS and QUIC: they count together." reload:"restart"`
+	Limits   Limits    `yaml:"limits" doc:"Limits that hold for all transports together."`
 	TLS      TLS       `yaml:"tls" doc:"DNS over TLS, HTTPS and QUIC, beside that of listen, within the limits of tcp; off without addresses."`
 	Front    Front     `yaml:"front" doc:"Load balancers in front, such as dnsdist, that say who asks. Nobody else is believed, and without saying so they speak for nobody."`
 	DHCP     DHCP      `yaml:"dhcp" doc:"Where the leases of the town's DHCP servers are, by which the devices of seats are known wherever they are." reload:"restart"`
@@ -139,6 +140,14 @@ type Security struct {
 type Identity struct {
 	NSID    string `yaml:"nsid" doc:"Name of this server, told to who asks for it (RFC 5001) and as id.server of class CHAOS; at most 128 octets; empty: none."`
 	Version bool   `yaml:"version" doc:"Tell the version, as version.server of class CHAOS."`
+	Secret  string `yaml:"cookie_secret_file" doc:"File with the secret of DNS cookies (RFC 9018), 32 hexadecimal digits; several resolvers behind one address have it in common." def:"a new one at each start"`
+}
+
+// Limits are what no transport has by itself.
+type Limits struct {
+	Pending   int `yaml:"pending" doc:"Questions that wait for upstream servers at once; beyond it they get SERVFAIL." min:"10" max:"1000000" reload:"restart"`
+	PerClient int `yaml:"pending_per_client" doc:"The same of one address." min:"1" max:"1000000" reload:"restart"`
+	Strangers int `yaml:"strangers" doc:"Replies in a second over UDP to a network outside the site (IPv4 /24, IPv6 /56), where sources may be forged; the rest is left unanswered, but to those that show a DNS cookie. 0: no limit." min:"0" max:"1000000"`
 }
 
 // Cache bounds the answer cache and the TTLs it gives.
@@ -196,6 +205,7 @@ func Default() Settings {
 			RandomCase: true,
 			ECH:        true,
 		},
+		Limits:   Limits{Pending: 10_000, PerClient: 200, Strangers: 20},
 		TLS:      TLS{HTTP3: true},
 		Sinkhole: Sinkhole{Mode: "page"},
 		Portal:   Portal{Enabled: true, Name: "usciere.internal", Requests: true},
