@@ -275,6 +275,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 	go debug.FreeOSMemory() // reading a million rules leaves behind as much as they take
 	d.noteHead()
 	d.warn()
+	desk.Go(func() { d.watchdog(atDesk) })
 	notify(sd.SdNotifyReady)
 	daily := time.NewTicker(24 * time.Hour)
 	defer daily.Stop()
@@ -295,6 +296,28 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 		case <-daily.C:
 			d.noteHead()
 			d.verify()
+		}
+	}
+}
+
+// watchdog tells systemd, if it wants to know, that the daemon answers, until ctx ends: one that does not is started anew.
+func (d *daemon) watchdog(ctx context.Context) {
+	every, err := sd.SdWatchdogEnabled(false)
+	if err != nil || every <= 0 {
+		return
+	}
+	ticker := time.NewTicker(every / 3)
+	defer ticker.Stop()
+	for {
+		if err := d.ready(ctx); err == nil {
+			notify(sd.SdNotifyWatchdog)
+		} else if ctx.Err() == nil {
+			d.log.Warn("the watchdog is not told that all is well", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
 	}
 }
