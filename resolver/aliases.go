@@ -13,10 +13,10 @@ import (
 	"usciere/resolver/owners"
 )
 
-// Owners are to whom the aliases of granted names lead. It is set before the first question.
+// Owners are to whom the aliases of granted names lead.
 func (r *Resolver) Owners() *owners.Memory { return r.owners }
 
-// RememberOwners gives the resolver what was remembered before.
+// RememberOwners gives the resolver what was remembered before; it goes before the first question.
 func (r *Resolver) RememberOwners(m *owners.Memory) { r.owners = m }
 
 // noteOwners notes to whom a granted name leads, by an answer of the servers, and says when that is somebody new. What a role without

@@ -222,3 +222,18 @@ func TestAStrangerThatShowsWhoseItIsIsNoneAnyMore(t *testing.T) {
 		})
 	}
 }
+
+func TestATokenInAPathIsAllThatFollows(t *testing.T) {
+	for path, want := range map[string]struct {
+		token  string
+		served bool
+	}{
+		WebPath: {"", true}, WebPath + "/" + token: {token, true},
+		WebPath + "/": {}, WebPath + "/" + token + "/": {}, WebPath + "//" + token: {}, WebPath + token: {}, WebPath + "/x": {}, "/": {}, "": {}, "/x" + WebPath: {},
+		WebPath + "/" + strings.ToUpper(token): {}, WebPath + "/" + token[1:]: {}, WebPath + "/../" + token[3:]: {},
+	} {
+		if token, served := webToken(path); token != want.token || served != want.served {
+			t.Errorf("%q: %q, %t", path, token, served)
+		}
+	}
+}

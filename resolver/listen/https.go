@@ -102,7 +102,8 @@ func (s *Server) serveWeb(h Handler, w http.ResponseWriter, r *http.Request) {
 	c.began.Store(true)
 	c.shows(r.TLS)
 	from := c.origin
-	if token, _ := strings.CutPrefix(r.URL.Path, WebPath+"/"); isToken(token) {
+	token, served := webToken(r.URL.Path)
+	if token != "" {
 		from.claim = from.claim.withToken(token)
 		c.welcome(from.claim)
 	}
@@ -111,6 +112,10 @@ func (s *Server) serveWeb(h Handler, w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Connection", "close")
 		}
 		http.Error(w, "one question", http.StatusForbidden)
+		return
+	}
+	if !served {
+		http.NotFound(w, r)
 		return
 	}
 	control := http.NewResponseController(w)
@@ -144,11 +149,21 @@ func (s *Server) serveWeb(h Handler, w http.ResponseWriter, r *http.Request) {
 	s.streams[HTTPS].replies.Add(1)
 }
 
+// webToken is the token in the path of a request, if there is one; served says whether there is anything at that path.
+func webToken(path string) (token string, served bool) {
+	rest, below := strings.CutPrefix(path, WebPath)
+	if !below || rest == "" {
+		return "", below
+	}
+	token, below = strings.CutPrefix(rest, "/")
+	if !below || !isToken(token) {
+		return "", false
+	}
+	return token, true
+}
+
 // readWeb is the message in a request, or the status that says why there is none (RFC 8484 §4.1, §4.2.1).
 func readWeb(w http.ResponseWriter, r *http.Request) (msg []byte, status int) {
-	if token, ok := strings.CutPrefix(r.URL.Path, WebPath+"/"); r.URL.Path != WebPath && !(ok && isToken(token)) {
-		return nil, http.StatusNotFound
-	}
 	switch r.Method {
 	case http.MethodGet:
 		msg, status = messageOf(r.URL.RawQuery)
