@@ -162,6 +162,30 @@ func backupCommand() *cobra.Command {
 	return c
 }
 
+func profileCommand() *cobra.Command {
+	var force bool
+	var seconds int
+	c := &cobra.Command{
+		Use:       "profile " + strings.Join(admin.Profiles, "|") + " FILE",
+		Short:     "Write what the program is doing, for who mends it: `go tool pprof` reads it",
+		Args:      cobra.ExactArgs(2),
+		ValidArgs: admin.Profiles,
+		RunE: func(c *cobra.Command, args []string) error {
+			client := admin.Dial(socketOf(c))
+			defer client.Close()
+			n, err := writeWhole(args[1], force, func(w io.Writer) (int64, error) { return client.Profile(c.Context(), args[0], seconds, w) })
+			if err == nil {
+				screen{c.OutOrStdout()}.line("profile", args[1], counted(int(n), "octet"))
+			}
+			return err
+		},
+	}
+	c.Flags().IntVar(&seconds, "seconds", 0, fmt.Sprintf("`N` seconds of processor time to look at (%d)", admin.DefaultProfile))
+	c.Flags().BoolVar(&force, "force", false, "put it in the place of a file that is there")
+	addSocketFlag(c)
+	return c
+}
+
 // writeWhole writes a file that is there complete or not at all, and is never half the one it replaces. Only its owner may
 // read it.
 func writeWhole(path string, force bool, write func(io.Writer) (int64, error)) (n int64, err error) {

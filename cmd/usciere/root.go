@@ -35,7 +35,7 @@ func rootCommand() *cobra.Command {
 		letterCommand(), outboxCommand(),
 		auditCommand(), registerCommand(), reviewCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),
-		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), firewallCommand(), caCommand(), backupCommand(), versionCommand(),
+		journalCommand(), cacheCommand(), upstreamCommand(), securityCommand(), firewallCommand(), caCommand(), backupCommand(), profileCommand(), versionCommand(),
 	)
 	markFailures(root)
 	spellOut(root)

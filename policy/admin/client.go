@@ -58,8 +58,8 @@ func post[T any](ctx context.Context, c *Client, path string, content any) (repl
 }
 
 // pour copies a stream and returns its length in octets; a stream that breaks off is an error.
-func (c *Client) pour(ctx context.Context, path string, w io.Writer) (int64, error) {
-	r, err := c.do(ctx, http.MethodGet, path, nil, nil)
+func (c *Client) pour(ctx context.Context, path string, params url.Values, w io.Writer) (int64, error) {
+	r, err := c.do(ctx, http.MethodGet, path, params, nil)
 	if err != nil {
 		return 0, err
 	}

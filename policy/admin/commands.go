@@ -187,7 +187,7 @@ func (c *Client) Journal(ctx context.Context, from uint64, limit int) (*JournalP
 
 // ExportJournal writes the whole journal, one entry a line.
 func (c *Client) ExportJournal(ctx context.Context, w io.Writer) (int64, error) {
-	return c.pour(ctx, "/v1/journal/export", w)
+	return c.pour(ctx, "/v1/journal/export", nil, w)
 }
 
 // JournalHead shows the end of the journal.
@@ -279,7 +279,16 @@ func (c *Client) SecurityLists(ctx context.Context) (*SecurityLists, error) {
 	return get[*SecurityLists](ctx, c, "/v1/security/list", nil)
 }
 
+// Profile writes a profile of the program; seconds are of one of processor time, 0 for DefaultProfile.
+func (c *Client) Profile(ctx context.Context, of string, seconds int, w io.Writer) (int64, error) {
+	params := url.Values{"of": {of}}
+	if seconds != 0 {
+		params.Set("seconds", strconv.Itoa(seconds))
+	}
+	return c.pour(ctx, "/v1/profile", params, w)
+}
+
 // Backup writes a copy of the store and returns its length in octets.
 func (c *Client) Backup(ctx context.Context, w io.Writer) (int64, error) {
-	return c.pour(ctx, "/v1/backup", w)
+	return c.pour(ctx, "/v1/backup", nil, w)
 }

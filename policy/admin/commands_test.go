@@ -160,6 +160,7 @@ var everyCommand = []struct {
 	{"/v1/cache/flush", func(ctx context.Context, c *Client) (any, error) { return c.FlushCache(ctx, FlushRequest{All: true}) }},
 	{"/v1/security/list", func(ctx context.Context, c *Client) (any, error) { return c.SecurityLists(ctx) }},
 	{"/v1/upstream/list", func(ctx context.Context, c *Client) (any, error) { return c.Upstreams(ctx) }},
+	{"/v1/profile", func(ctx context.Context, c *Client) (any, error) { return c.Profile(ctx, "goroutine", 0, io.Discard) }},
 	{"/v1/backup", func(ctx context.Context, c *Client) (any, error) { return c.Backup(ctx, io.Discard) }},
 }
 

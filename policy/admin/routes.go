@@ -114,6 +114,7 @@ var routes = []route{
 	{"GET", "/v1/security/list", read, listSecurity},
 
 	{"GET", "/v1/backup", change, backup},
+	{"GET", "/v1/profile", change, profile},
 }
 
 // apply makes a change of the rules, which is journalled with the peer as its author; the reply is what the change made.
