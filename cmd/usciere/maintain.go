@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usciere/cmd/usciere/settings"
 	"usciere/policy"
 	"usciere/policy/journal"
 	"usciere/policy/store"
@@ -19,6 +21,7 @@ import (
 // checkCommand looks at settings and store without serving.
 func checkCommand() *cobra.Command {
 	var o serveOptions
+	var system bool
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check settings, zones, security lists, the certificate, leases and, if no daemon uses it, the store",
@@ -62,26 +65,48 @@ func checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var mend error
+			if system {
+				mend = checkSystem(out, s, folder)
+			}
 			report, err := store.Check(folder)
 			switch {
 			case errors.Is(err, store.ErrNone), errors.Is(err, fs.ErrNotExist):
 				fmt.Fprintf(out, "store     %s  none yet: the first start makes it\n", folder)
-				return nil
+				return mend
 			case errors.Is(err, store.ErrInUse):
 				fmt.Fprintf(out, "store     %s  not looked at: the daemon is using it (`usciere journal verify` asks it)\n", folder)
-				return nil
+				return mend
 			case err != nil:
 				return err
 			}
 			fmt.Fprintf(out, "store     %s  ok: format %d, %d KiB, %d grants, %d requests\n",
 				report.Path, report.Format, report.Size>>10, report.Records[policy.TableGrants], report.Records[policy.TableRequests])
 			fmt.Fprintf(out, "journal   %d entries  ok: head %s\n", report.Entries, report.Head)
-			return nil
+			return mend
 		},
 	}
 	c.Flags().StringVar(&o.config, "config", "", "settings `FILE` (YAML)")
 	c.Flags().StringVar(&o.state, "state", "", "`DIR` of rules and journal; before the settings")
+	c.Flags().BoolVar(&system, "system", false, "look at the machine too: ports, buffers, files, clock and disk; exit 1 when something is to be mended")
 	return c
+}
+
+// checkSystem prints what a look at the machine came to; the error says that something is to be mended.
+func checkSystem(out io.Writer, s settings.Settings, folder string) error {
+	faults := 0
+	for _, f := range lookAtSystem(s, folder) {
+		if f.fault != "" {
+			faults++
+			fmt.Fprintf(out, "%-9s %s\n", f.about, f.fault)
+			continue
+		}
+		fmt.Fprintf(out, "%-9s %s  ok\n", f.about, f.fine)
+	}
+	if faults > 0 {
+		return fmt.Errorf("%s of the machine to be mended, see above", counted(faults, "matter"))
+	}
+	return nil
 }
 
 func orDefault(text, fallback string) string {
