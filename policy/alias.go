@@ -13,8 +13,8 @@ type Alias struct {
 
 // AliasOwner is one whom a name leads to, or led to.
 type AliasOwner struct {
-	Owner string    `json:"owner"` // registrable domain
-	Since time.Time `json:"since"`
+	Owner string    `json:"owner"`         // registrable domain
+	Since time.Time `json:"since"`         // the day
 	New   bool      `json:"new,omitempty"` // it came later than the name was first seen, and nobody has said that this is right
 }
 
@@ -64,7 +64,7 @@ func (l *Led) keep(tx Tx) error {
 	}
 	for _, owner := range l.Owners {
 		if !slices.ContainsFunc(a.Owners, func(o AliasOwner) bool { return o.Owner == owner }) {
-			a.Owners = append(a.Owners, AliasOwner{owner, l.At.UTC(), !l.First})
+			a.Owners = append(a.Owners, AliasOwner{owner, l.At.UTC().Truncate(24 * time.Hour), !l.First}) // the day is enough, and says less
 		}
 	}
 	a.Owners = a.Owners[max(0, len(a.Owners)-maxAliasOwners):]

@@ -45,7 +45,7 @@ func aliasRow(a admin.Alias) []string {
 	var is, since, before []string
 	for _, o := range a.Owners {
 		if o.New {
-			is, since = append(is, o.Owner), append(since, o.Since.Local().Format(time.DateOnly))
+			is, since = append(is, o.Owner), append(since, o.Since.Format(time.DateOnly))
 		} else {
 			before = append(before, o.Owner)
 		}

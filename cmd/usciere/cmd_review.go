@@ -84,7 +84,7 @@ func (s screen) review(r *admin.Review) {
 	}
 	for _, a := range r.Led {
 		for _, o := range a.News() {
-			s.detail("alias", fmt.Sprintf("%s leads to %s since %s: usciere alias accept %[1]s, if that is right", a.Name, o.Owner, o.Since.Local().Format(time.DateOnly)))
+			s.detail("alias", fmt.Sprintf("%s leads to %s since %s: usciere alias accept %[1]s, if that is right", a.Name, o.Owner, o.Since.Format(time.DateOnly)))
 		}
 	}
 	for _, t := range r.Tokens {
