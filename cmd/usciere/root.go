@@ -29,7 +29,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		serveCommand(), checkCommand(), restoreCommand(),
-		statusCommand(),
+		statusCommand(), topCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), deviceCommand(), dhcpCommand(), tokenCommand(), serviceCommand(),
 		requestCommand(), allowCommand(), grantCommand(), explainCommand(), aliasCommand(),
 		letterCommand(), outboxCommand(),

@@ -121,6 +121,15 @@ func (d shown) Trace(rules *policy.Snapshot, c *policy.Client, name policy.Name,
 // Counters are the resolver's.
 func (d shown) Counters() admin.Counters { return admin.Counters(d.resolver.Stats()) }
 
+// OfficeCounts are the resolver's, by office.
+func (d shown) OfficeCounts() map[string]admin.OfficeCount {
+	out := map[string]admin.OfficeCount{}
+	for id, n := range d.resolver.Offices() {
+		out[id] = admin.OfficeCount(n)
+	}
+	return out
+}
+
 // CacheStats are the figures of the answer cache.
 func (d shown) CacheStats() admin.CacheStats {
 	s := d.resolver.CacheStats()

@@ -61,6 +61,18 @@ type Counters struct {
 	HeldBack uint64 `json:"held_back"` // too many to a network outside the site: left without a reply
 }
 
+// OfficeCounts are the questions of each office's clients since start, by office; the empty id is of clients in none.
+type OfficeCounts struct {
+	Offices map[string]OfficeCount `json:"offices"`
+}
+
+// OfficeCount is what became of an office's questions.
+type OfficeCount struct {
+	Local     uint64 `json:"local"` // from a local zone or a special name
+	Sinkholed uint64 `json:"sinkholed"`
+	Allowed   uint64 `json:"allowed"`
+}
+
 // OfficeList are all offices, by id.
 type OfficeList struct {
 	Offices []*policy.Office `json:"offices"`

@@ -230,6 +230,11 @@ func (c *Client) Devices(ctx context.Context) (*DeviceList, error) {
 	return get[*DeviceList](ctx, c, "/v1/device/list", nil)
 }
 
+// OfficeCounts are the questions of each office's clients since start.
+func (c *Client) OfficeCounts(ctx context.Context) (*OfficeCounts, error) {
+	return get[*OfficeCounts](ctx, c, "/v1/office/counts", nil)
+}
+
 // AddToken makes a token for a seat or a host.
 func (c *Client) AddToken(ctx context.Context, change policy.AddToken) (*policy.Token, error) {
 	return post[*policy.Token](ctx, c, "/v1/token/add", change)

@@ -48,6 +48,7 @@ var everyCommand = []struct {
 	{"/v1/device/remove", func(ctx context.Context, c *Client) (any, error) {
 		return c.RemoveDevice(ctx, policy.RemoveDevice{Device: "52:54:00:12:34:56"})
 	}},
+	{"/v1/office/counts", func(ctx context.Context, c *Client) (any, error) { return c.OfficeCounts(ctx) }},
 	{"/v1/token/add", func(ctx context.Context, c *Client) (any, error) {
 		return c.AddToken(ctx, policy.AddToken{ID: "casa", Hash: policy.Hash{1}, Seat: "dirigente-anagrafe"})
 	}},

@@ -23,6 +23,13 @@ func status(c *call) (any, error) {
 	}, nil
 }
 
+func countOffices(c *call) (any, error) {
+	if _, err := params(c.r); err != nil {
+		return nil, err
+	}
+	return OfficeCounts{c.cfg.Resolver.OfficeCounts()}, nil
+}
+
 func cacheStats(c *call) (any, error) {
 	if _, err := params(c.r); err != nil {
 		return nil, err

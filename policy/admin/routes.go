@@ -41,6 +41,7 @@ var routes = []route{
 	{"POST", "/v1/office/remove", change, apply[policy.RemoveOffice]},
 	{"GET", "/v1/office/list", read, listOffices},
 	{"GET", "/v1/office/show", read, showOffice},
+	{"GET", "/v1/office/counts", read, countOffices},
 
 	{"POST", "/v1/network/add", change, apply[policy.AddNetwork]},
 	{"POST", "/v1/network/remove", change, apply[policy.RemoveNetwork]},

@@ -50,7 +50,11 @@ func (*query) Trace(*policy.Snapshot, *policy.Client, policy.Name, policy.Type, 
 	return Trace{Rcode: "NOERROR", Links: []TraceLink{{Name: from, Target: to, TTL: 60}}, Records: []string{"inps.cdn.example.net. 60 IN A 192.0.2.10"}}, nil
 }
 
-func (*query) Counters() Counters     { return Counters{Allowed: 7, Replies: 9} }
+func (*query) Counters() Counters { return Counters{Allowed: 7, Replies: 9} }
+func (*query) OfficeCounts() map[string]OfficeCount {
+	return map[string]OfficeCount{"anagrafe": {Local: 1, Sinkholed: 2, Allowed: 3}}
+}
+
 func (*query) CacheStats() CacheStats { return CacheStats{Entries: 1, Hits: 3} }
 func (*query) CacheShow(name policy.Name) []CacheEntry {
 	if name.String() != "www.inps.it" {
