@@ -11,6 +11,7 @@ import (
 
 	"usciere/policy"
 	"usciere/resolver/owners"
+	"usciere/resolver/wire"
 )
 
 // Owners are to whom the aliases of granted names lead.
@@ -25,8 +26,9 @@ func (r *Resolver) noteOwners(name policy.Name, way Route, msg []byte, at time.T
 	if way.Verdict.Reason != policy.Granted || way.Through != "" || way.Forward != "" || binary.BigEndian.Uint16(msg[6:]) == 0 {
 		return
 	}
+	byItself := way.Verdict.Rule([]byte(name)).Kind == policy.Exact
 	var m dns.Msg
-	if m.Unpack(msg) != nil {
+	if has := wire.HasAlias(msg); !has && !byItself || has && m.Unpack(msg) != nil {
 		return
 	}
 	var led []string
@@ -43,7 +45,7 @@ func (r *Resolver) noteOwners(name policy.Name, way Route, msg []byte, at time.T
 			led = append(led, owner)
 		}
 	}
-	if fresh, before := r.owners.Note(name, led, at); len(fresh) > 0 {
+	if fresh, before := r.owners.Note(name, led, byItself, at); len(fresh) > 0 {
 		slog.Warn("a granted name leads to another owner: see `usciere alias list`",
 			"name", name.String(), "owner", strings.Join(fresh, ", "), "before", strings.Join(before, ", "))
 	}

@@ -31,12 +31,12 @@ func TestToWhomAGrantedNameLeadsIsLearntFromItsAnswers(t *testing.T) {
 			t.Errorf("%s of %s: learnt %q, want %q", question, from, text, want)
 		}
 	}
+	h.grant("anagrafe", policy.Web, "www.inps.it")
 	become("www.inps.it. 1 IN CNAME www2.inps.it.", "www2.inps.it. 1 IN A 192.0.2.1", "own.inps.it. 1 IN A 192.0.2.2",
 		"far.inps.it. 1 IN CNAME a.one.net.", "a.one.net. 1 IN CNAME b.two.org.", "b.two.org. 1 IN A 192.0.2.3", "gone.inps.it. 1 IN CNAME none.two.org.",
 		"free.example.com. 1 IN CNAME x.one.net.", "x.one.net. 1 IN A 192.0.2.4")
-	learnt("www.inps.it A", anagrafe, "first www.inps.it") // an alias of its own owner
-	learnt("own.inps.it A", anagrafe, "first own.inps.it")
-	learnt("own.inps.it AAAA", anagrafe, "")
+	learnt("www.inps.it A", anagrafe, "first www.inps.it") // an alias of its own owner, granted by itself
+	learnt("own.inps.it A", anagrafe, "")                  // granted with all below inps.it
 	learnt("far.inps.it A", anagrafe, "first far.inps.it one.net two.org")
 	learnt("gone.inps.it A", anagrafe, "first gone.inps.it two.org") // which is there to be taken
 	learnt("no.inps.it A", anagrafe, "")

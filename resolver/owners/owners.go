@@ -17,6 +17,9 @@ const (
 	// MaxNames is how many names are remembered; beyond it those that were not looked up for longest are forgotten. A town has some
 	// hundred, and some thousand where whole domains are granted.
 	MaxNames = 10_000
+	// maxNews is how many names are newly remembered before what is remembered is kept: whoever asks for name after name below a granted
+	// domain fills neither memory nor store.
+	maxNews = 1000
 	// maxOwners is how many owners of one name are: those who spread one site over several networks have a handful.
 	maxOwners = 16
 )
@@ -51,11 +54,15 @@ func New(max int, kept []policy.Alias) *Memory {
 }
 
 // Note takes in to whom a name leads: to nobody but its own owner when there is none. It returns to whom it did not lead before, and to
-// whom it did, unless the name is new.
-func (m *Memory) Note(name policy.Name, owners []string, at time.Time) (fresh, before []string) {
+// whom it did, unless the name is new. One that leads to nobody else is only remembered if it was granted by itself, and not with all that
+// is below a domain, where there is no end of names.
+func (m *Memory) Note(name policy.Name, owners []string, byItself bool, at time.Time) (fresh, before []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, known := m.known.Get(name)
+	if !known && (len(owners) == 0 && !byItself || len(m.news) >= maxNews) {
+		return nil, nil
+	}
 	for _, o := range owners {
 		if !slices.Contains(before, o) && !slices.Contains(fresh, o) {
 			fresh = append(fresh, o)

@@ -55,7 +55,7 @@ func TestOnlyAnOwnerThatWasNotSeenBeforeIsNews(t *testing.T) {
 		{[]string{"b.net", "a.net", "b.net"}, "b.net", "a.net"},
 		{[]string{"b.net"}, "", "a.net b.net"},
 	} {
-		fresh, before := m.Note(www, step.owners, noon)
+		fresh, before := m.Note(www, step.owners, false, noon)
 		if strings.Join(fresh, " ") != step.fresh || strings.Join(before, " ") != step.before {
 			t.Errorf("step %d: %q after %q", i, fresh, before)
 		}
@@ -69,8 +69,8 @@ func TestOnlyAnOwnerThatWasNotSeenBeforeIsNews(t *testing.T) {
 			t.Errorf("step %d: changed %t", i, changed)
 		}
 	}
-	m.Note(name(t, "own.it"), nil, noon)
-	if fresh, _ := m.Note(name(t, "own.it"), []string{"c.net"}, noon); !slices.Equal(fresh, []string{"c.net"}) {
+	m.Note(name(t, "own.it"), nil, true, noon)
+	if fresh, _ := m.Note(name(t, "own.it"), []string{"c.net"}, false, noon); !slices.Equal(fresh, []string{"c.net"}) {
 		t.Errorf("a name that led to nobody else: %q", fresh)
 	}
 	if got := strings.Join(kept(m), "; "); got != "www.x.it first a.net; www.x.it b.net; own.it first; own.it c.net" {
@@ -82,24 +82,34 @@ func TestOnlyAnOwnerThatWasNotSeenBeforeIsNews(t *testing.T) {
 }
 
 func TestWhatCannotBeKeptIsGivenAgain(t *testing.T) {
-	m := New(10, nil)
-	m.Note(name(t, "a.it"), nil, noon)
+	m := New(MaxNames, nil)
+	m.Note(name(t, "a.it"), nil, true, noon)
 	full := errors.New("no space left")
-	if err := m.Keep(func([]policy.Led) error { m.Note(name(t, "b.it"), nil, noon); return full }); !errors.Is(err, full) {
+	if err := m.Keep(func([]policy.Led) error { m.Note(name(t, "b.it"), nil, true, noon); return full }); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 	if got := strings.Join(kept(m), "; "); got != "a.it first; b.it first" {
 		t.Errorf("to be kept: %s", got)
 	}
 	for i := range 5 * MaxNames {
-		m.Note(name(t, fmt.Sprintf("n%d.it", i)), nil, noon)
+		m.Note(name(t, fmt.Sprintf("n%d.it", i)), []string{"x.net"}, false, noon)
 		if i%MaxNames == 0 {
 			_ = m.Keep(func([]policy.Led) error { return full })
 		}
 	}
-	_ = m.Keep(func([]policy.Led) error { return full })
-	if n := len(kept(m)); n > 2*MaxNames {
-		t.Errorf("%d are kept to be kept", n)
+	if n := m.known.Len(); n > maxNews+10 {
+		t.Errorf("%d are remembered, and none of it can be kept", n)
+	}
+	if n := len(kept(m)); n > maxNews+10 {
+		t.Errorf("%d are to be kept", n)
+	}
+	m.Note(name(t, "later.it"), nil, true, noon)
+	if got := strings.Join(kept(m), "; "); got != "later.it first" {
+		t.Errorf("when it can be kept again: %s", got)
+	}
+	m.Note(name(t, "below.it"), nil, false, noon)
+	if got := kept(m); got != nil {
+		t.Errorf("a name below a domain that leads to nobody else: %s", got)
 	}
 }
 
@@ -111,7 +121,7 @@ func TestWhatIsKeptIsAllThatIsRemembered(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		m, disk := New(3, nil), map[policy.Name][]policy.AliasOwner{}
 		for range rapid.IntRange(1, 40).Draw(r, "steps") {
-			m.Note(name(t, rapid.SampledFrom(names).Draw(r, "name")), someOwners.Draw(r, "owners"), noon)
+			m.Note(name(t, rapid.SampledFrom(names).Draw(r, "name")), someOwners.Draw(r, "owners"), true, noon)
 		}
 		_ = m.Keep(func(all []policy.Led) error {
 			for _, l := range all {

@@ -123,6 +123,19 @@ func Denies(reply []byte) bool {
 // validated is not what it says any more: AD goes.
 func Lift(reply []byte) { reply[3] &^= 0xF | flagAD }
 
+// HasAlias says whether the answer section of a reply has a CNAME record.
+func HasAlias(reply []byte) bool {
+	const cname = 5
+	off, ok := questionsUntil(reply)
+	for n := binary.BigEndian.Uint16(reply[6:]); ok && n > 0; n-- {
+		var r record
+		if r, off, ok = recordAt(reply, off); ok && r.typ == cname {
+			return true
+		}
+	}
+	return false
+}
+
 // PointsElsewhere says whether a reply has a HTTPS or SVCB record whose target is another name than its own (RFC 9460 §2.4.2, §2.5.2).
 func PointsElsewhere(reply []byte) bool {
 	const svcb, https = 64, 65
