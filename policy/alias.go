@@ -37,8 +37,9 @@ type Led struct {
 	Forgotten bool
 }
 
-// maxAliasOwners is how many owners of a name are kept.
-const maxAliasOwners = 16
+// MaxAliasOwners is how many owners of a name are kept, the first ones: those who spread one site over several networks have a handful, and
+// whoever answers must not choose how often it is told of.
+const MaxAliasOwners = 16
 
 // Learn keeps what was learnt of where names lead. It changes no rule and is not journalled.
 func (l *Live) Learn(all []Led) error {
@@ -67,7 +68,7 @@ func (l *Led) keep(tx Tx) error {
 			a.Owners = append(a.Owners, AliasOwner{owner, l.At.UTC().Truncate(24 * time.Hour), !l.First}) // the day is enough, and says less
 		}
 	}
-	a.Owners = a.Owners[max(0, len(a.Owners)-maxAliasOwners):]
+	a.Owners = a.Owners[:min(len(a.Owners), MaxAliasOwners)]
 	return tx.Put(TableAliases, l.Name.String(), &a)
 }
 

@@ -64,7 +64,7 @@ func TestWhomANameLeadsToIsNewsUntilItIsAccepted(t *testing.T) {
 		}
 	}
 	all, _ := town.Aliases()
-	if owners := all[1].Owners; len(owners) != maxAliasOwners || owners[len(owners)-1].Owner != "o39.net" {
+	if owners := all[1].Owners; len(owners) != MaxAliasOwners || owners[0].Owner != "a.net" {
 		t.Errorf("%d owners: %v", len(owners), owners)
 	}
 }

@@ -29,7 +29,7 @@ const (
 // verdicts count an office's questions by verdict.
 type verdicts [allowed + 1]uint64
 
-// officeCounts are those of all offices, by id; none for those in no office.
+// officeCounts are those of all offices, by id; the empty one is of clients in none.
 type officeCounts map[string]*verdicts
 
 func (o *officeCounts) of(c *policy.Client) *verdicts {

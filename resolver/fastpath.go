@@ -24,13 +24,13 @@ type fastpath struct {
 	mu          sync.Mutex // tried, never waited for: whoever does not get it goes the whole way
 	rules       *policy.Snapshot
 	setup       *setup
-	from, until int64  // Unix nanoseconds: of the minute
-	forgotten   uint64 // of the cache
-	hosts       uint64 // version of the targets that the question is answered under
-	epoch       uint32 // of the slots that are of all these
-	slots       []slot // by hash; nil before the first question
-	offices     officeCounts
-	numbered    []*verdicts // offices by the numbers that the rules give them
+	from, until int64        // Unix nanoseconds: of the minute
+	forgotten   uint64       // of the cache
+	hosts       uint64       // version of the targets that the question is answered under
+	epoch       uint32       // of the slots that are of all these
+	slots       []slot       // by hash; nil before the first question
+	offices     officeCounts // of the questions of this lane
+	numbered    []*verdicts  // offices by the numbers that the rules give them
 
 	_ [256 - 120]byte // lanes do not share a line of the processor's cache
 }

@@ -54,10 +54,9 @@ func (r *Resolver) Serve(req *listen.Request) {
 	if outcome != wire.Good || !answerable(&q.Query, setup) {
 		r.count(q).malformed.Add(1)
 		q.introduce(setup, false)
-		if !rules.Inside(req.Client.Addr()) && r.holdBack(q, setup) {
-			return
+		if rules.Inside(req.Client.Addr()) || !r.holdBack(q, setup) {
+			r.protest(q, outcome)
 		}
-		r.protest(q, outcome)
 		return
 	}
 	q.client = r.who(q, rules, setup)

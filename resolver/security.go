@@ -23,8 +23,17 @@ func (s *Security) listed(v *policy.Verdict, c *policy.Client, name []byte) (blo
 	return s.Lists.Find(name)
 }
 
-// modeOf is how a question that goes nowhere is answered.
+// modeOf is how a question that goes nowhere is answered. To a client outside the site the page is no use.
 func (s *setup) modeOf(c *policy.Client, way *Route) policy.Mode {
+	mode := s.chosenMode(c, way)
+	if mode == policy.Page && c.Away {
+		return policy.NoData
+	}
+	return mode
+}
+
+// chosenMode is what the settings and the office say.
+func (s *setup) chosenMode(c *policy.Client, way *Route) policy.Mode {
 	switch {
 	case way.Inward:
 		return policy.NXDomain

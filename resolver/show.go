@@ -64,11 +64,7 @@ func (w Route) Describe() string {
 	return ""
 }
 
-// Mode is how a question of a client that goes nowhere is answered. To one outside the site the page is no use, and it gets no address.
+// Mode is how a question of a client that goes nowhere is answered.
 func (r *Resolver) Mode(c *policy.Client, way Route) policy.Mode {
-	mode := r.setup.Load().modeOf(c, &way)
-	if mode == policy.Page && c.Away {
-		return policy.NoData
-	}
-	return mode
+	return r.setup.Load().modeOf(c, &way)
 }

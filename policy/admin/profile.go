@@ -14,7 +14,7 @@ import (
 )
 
 // Profiles are what a profile can be of: processor time, or what runtime/pprof keeps.
-var Profiles = []string{"cpu", "heap", "allocs", "goroutine", "mutex", "block"}
+var Profiles = []string{"cpu", "heap", "allocs", "goroutine"}
 
 // maxProfile is how many seconds of processor time are looked at at most; DefaultProfile how many unless told otherwise.
 const (

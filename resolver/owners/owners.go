@@ -20,8 +20,6 @@ const (
 	// maxNews is how many names are newly remembered before what is remembered is kept: whoever asks for name after name below a granted
 	// domain fills neither memory nor store.
 	maxNews = 1000
-	// maxOwners is how many owners of one name are: those who spread one site over several networks have a handful.
-	maxOwners = 16
 )
 
 // Memory is what is remembered, and what of it is not kept yet.
@@ -55,7 +53,7 @@ func New(max int, kept []policy.Alias) *Memory {
 
 // Note takes in to whom a name leads: to nobody but its own owner when there is none. It returns to whom it did not lead before, and to
 // whom it did, unless the name is new. One that leads to nobody else is only remembered if it was granted by itself, and not with all that
-// is below a domain, where there is no end of names.
+// is below a domain, where there is no end of names. One that leads to policy.MaxAliasOwners cannot be watched: what comes after is no news.
 func (m *Memory) Note(name policy.Name, owners []string, byItself bool, at time.Time) (fresh, before []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,11 +66,11 @@ func (m *Memory) Note(name policy.Name, owners []string, byItself bool, at time.
 			fresh = append(fresh, o)
 		}
 	}
+	fresh = fresh[:min(len(fresh), max(0, policy.MaxAliasOwners-len(before)))]
 	if known && len(fresh) == 0 {
 		return nil, before
 	}
-	now := append(slices.Clone(before), fresh...)
-	m.known.Add(name, now[max(0, len(now)-maxOwners):])
+	m.known.Add(name, append(slices.Clone(before), fresh...))
 	m.news = append(m.news, policy.Led{Name: name, Owners: fresh, At: at, First: !known})
 	if !known {
 		return nil, nil

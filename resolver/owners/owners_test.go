@@ -81,6 +81,23 @@ func TestOnlyAnOwnerThatWasNotSeenBeforeIsNews(t *testing.T) {
 	}
 }
 
+// Whoever answers for a name with somebody new each time is told of so often and no more.
+func TestANameThatLeadsToEverybodyIsNotToldOfForEver(t *testing.T) {
+	m := New(10, nil)
+	told := 0
+	for i := range 1000 {
+		if fresh, _ := m.Note(name(t, "www.x.it"), []string{fmt.Sprintf("o%d.net", i), fmt.Sprintf("p%d.net", i)}, false, noon); len(fresh) > 0 {
+			told++
+		}
+	}
+	if led, _ := m.known.Peek(name(t, "www.x.it")); told != policy.MaxAliasOwners/2-1 || len(led) != policy.MaxAliasOwners {
+		t.Errorf("told of %d times, %d owners", told, len(led))
+	}
+	if n := len(kept(m)); n != policy.MaxAliasOwners/2 {
+		t.Errorf("%d are to be kept", n)
+	}
+}
+
 func TestWhatCannotBeKeptIsGivenAgain(t *testing.T) {
 	m := New(MaxNames, nil)
 	m.Note(name(t, "a.it"), nil, true, noon)

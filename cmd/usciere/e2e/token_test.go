@@ -37,7 +37,7 @@ const (
 	serverName = "dns.comune.test"
 )
 
-// kdig asks with kdig, and returns the status and the first answer; prefix stands before the server's name, and path after its path.
+// kdig asks with kdig, and returns the status and the first answer; prefix stands before the server's name.
 func (l *laptop) kdig(at netip.AddrPort, prefix, name string, options ...string) string {
 	l.t.Helper()
 	args := []string{"+retry=0", "+timeout=5", "+edns", "-b", atHome, "@127.0.0.1", "-p", portOf(at), "+tls-ca=" + filepath.Join(l.folder, "ca.pem"),
