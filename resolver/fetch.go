@@ -13,7 +13,8 @@ import (
 	"usciere/resolver/wire"
 )
 
-// staleTimeout is how long a client waits when there is a stale answer for it (RFC 8767 §5, client response timer).
+// staleTimeout is how long a client waits when there is a stale answer for it (RFC 8767 §5, client response timer), unless no server of
+// the group is in good standing: then it need not.
 const staleTimeout = 1800 * time.Millisecond
 
 // errLate: the upstream took longer than a client waits that can have a stale answer.
@@ -94,8 +95,9 @@ func (w *waiter) reply(a upstream.Answer, err error) {
 
 // ask asks the upstream group. What it comes to goes to then, once; with stale, so does errLate when that takes long.
 func (r *Resolver) ask(q *wire.Query, way Route, s *setup, stale bool, then func(upstream.Answer, error)) {
+	late := func() {}
 	if stale {
-		then = r.inTime(then)
+		then, late = r.inTime(way.Group, then)
 	}
 	question := asked(q)
 	err := way.Group.Start(question, upstream.Keeper{
@@ -105,22 +107,28 @@ func (r *Resolver) ask(q *wire.Query, way Route, s *setup, stale bool, then func
 	if err != nil {
 		then(upstream.Answer{}, err)
 	}
+	late()
 }
 
-// inTime is then, or what calls it with errLate after staleTimeout, whichever comes first.
-func (r *Resolver) inTime(then func(upstream.Answer, error)) func(upstream.Answer, error) {
+// inTime returns what calls then, or calls it with errLate after staleTimeout, whichever comes first. late is to be called when the group
+// has been asked: it ends the wait at once when there is nothing to wait for.
+func (r *Resolver) inTime(group *upstream.Group, then func(upstream.Answer, error)) (first func(upstream.Answer, error), late func()) {
 	var over atomic.Bool
-	stop := r.after(staleTimeout, func() {
+	end := func() {
 		if over.CompareAndSwap(false, true) {
 			then(upstream.Answer{}, errLate)
 		}
-	})
+	}
+	stop, late := func() bool { return false }, end
+	if group.Fit() {
+		stop, late = r.after(staleTimeout, end), func() {}
+	}
 	return func(a upstream.Answer, err error) {
 		if over.CompareAndSwap(false, true) {
 			stop()
 			then(a, err)
 		}
-	}
+	}, late
 }
 
 // await asks the upstream group and begins the reply to q in b, when it has answered or, with stale, could not in time.

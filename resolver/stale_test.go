@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"net"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -160,6 +161,33 @@ func TestAClientWaitsForAFreshAnswerOnlySoLong(t *testing.T) { // S12
 	}
 	if n := h.upstream.Asked("www.inps.it"); n != 2 {
 		t.Errorf("asked upstream %d times, want twice", n)
+	}
+}
+
+func TestNobodyWaitsForServersThatAreKnownToBeSilent(t *testing.T) { // S12
+	h := openWith(t, staleDay, make(chan struct{})) // the time that a client waits is never over
+	h.ask(anagrafe, "www.inps.it A")
+	h.clock.advance(time.Hour)
+	h.setup.Upstream = upstream.New(upstream.Config{
+		Servers: []netip.AddrPort{h.upstream.Addr}, Trusted: true, TryTimeout: 20 * time.Second, Timeout: 20 * time.Second, Now: h.clock.Now,
+	})
+	t.Cleanup(h.setup.Upstream.Close)
+	h.resolver.Use(h.setup)
+	h.upstream.Close()
+	if got := h.ask(anagrafe, "www.inps.it A", edns); got != "NOERROR, 192.0.2.1, ede 3" {
+		t.Errorf("when nobody is there: got %s", got)
+	}
+	silent, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(h.upstream.Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	h.clock.advance(time.Hour) // past the pause of a failing name
+	if got := h.ask(anagrafe, "www.inps.it A", edns); got != "NOERROR, 192.0.2.1, ede 3" {
+		t.Errorf("when there is only silence: got %s", got)
+	}
+	if _, _, err := silent.ReadFromUDP(make([]byte, 512)); err != nil { // and yet it is asked, for the next client
+		t.Error(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -30,6 +31,7 @@ type Query struct {
 	Msg       *dns.Msg       // with exactly one question
 	Transport Transport      // how it came
 	From      netip.AddrPort // where it came from
+	At        time.Time      // when
 }
 
 // Name is the name asked, as sent: in its case, with a trailing dot.
@@ -142,7 +144,7 @@ func (s *Server) take(pkt []byte, transport Transport, from netip.AddrPort) []Se
 	if m.Unpack(pkt) != nil || len(m.Question) != 1 {
 		return nil
 	}
-	q := Query{Msg: m, Transport: transport, From: from}
+	q := Query{Msg: m, Transport: transport, From: from, At: time.Now()}
 	s.mu.Lock()
 	s.queries = append(s.queries, q)
 	h := s.handler

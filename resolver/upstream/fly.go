@@ -11,7 +11,7 @@ import (
 
 // rounds is how often a server that keeps silent is asked: a datagram may have been lost. RFC 9520 §3.1 allows
 // three times in all.
-const rounds = 2
+const rounds = 3
 
 // course is how far a question has got with a group's servers.
 type course struct {
@@ -28,8 +28,8 @@ func (g *Group) newCourse(q Question) *course {
 	return &course{q: q, plan: g.plan(askedAt), askedAt: askedAt, deadline: time.Now().Add(g.cfg.Timeout), failures: make([]error, len(g.servers))}
 }
 
-// fly asks the servers as planned until one answers, time is up, or ctx ends, with its cause; those that kept silent are asked once
-// more.
+// fly asks the servers as planned until one answers, time is up, or ctx ends, with its cause; those that kept silent are asked
+// again.
 func (g *Group) fly(ctx context.Context, c *course) (Answer, error) {
 	if c.plan.probe != nil {
 		g.tryRecovery(c.plan.probe, c.q, c.deadline)

@@ -70,6 +70,12 @@ func (g *Group) plan(now time.Time) plan {
 	return p
 }
 
+// Fit says whether any of the servers is in good standing: without one an answer will hardly come soon.
+func (g *Group) Fit() bool {
+	now := g.cfg.Now()
+	return slices.ContainsFunc(g.servers, func(s *server) bool { _, fit := s.figure(now); return fit })
+}
+
 // figure is what a server in good standing is ranked by.
 type figure struct {
 	index    int           // of the server
