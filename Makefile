@@ -6,11 +6,15 @@ BENCHMARKED ?= ./policy ./resolver ./resolver/wire ./resolver/answercache ./reso
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 # A version as dpkg orders them: that of the tag, or what comes before the first.
 DEB_VERSION ?= $(shell git describe --tags 2>/dev/null | sed 's/^v//; s/-/+/g' | grep '^[0-9]' || git log -1 --format=0.1.0~git%cd --date=format:%Y%m%d%H%M%S 2>/dev/null || echo 0.1.0)
+# When the sources were as they are, for builds that come out the same.
+BUILT ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 FUZZTIME ?= 60s
+FAULTS ?= 100
+SOAK ?= 2h24m
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build deb test race fuzz bench bench-compare bench-peers bench-scale bench-office bench-short e2e lint generate check
+.PHONY: help run build deb test race fuzz bench bench-compare bench-peers bench-scale bench-office bench-short soak e2e faults lint generate check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +27,9 @@ build: ## build the binary, .build/usciere
 
 deb: build ## make the Debian package, .build/usciere_*.deb
 	@mkdir -p .build/completions && for shell in bash zsh fish; do .build/usciere completion $$shell >.build/completions/$$shell; done
+	@rm -rf .build/man && mkdir -p .build/man && SOURCE_DATE_EPOCH=$(BUILT) $(GO) test -count 1 -run '^TestManualPages$$' ./cmd/usciere -args -man $(CURDIR)/.build/man >/dev/null && gzip -9n .build/man/*
 	@rm -f .build/usciere_*.deb
-	@VERSION=$(DEB_VERSION) ARCH=$$($(GO) env GOARCH) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) \
+	@VERSION=$(DEB_VERSION) ARCH=$$($(GO) env GOARCH) SOURCE_DATE_EPOCH=$(BUILT) \
 	  $(GO) tool -modfile=.ci/nfpm/go.mod nfpm package -f cmd/usciere/packaging/nfpm.yaml -p deb -t .build/
 
 test: ## run the tests
@@ -58,11 +63,19 @@ bench-short: build ## the measured gates of CI: allocations, cost over the limit
 bench-office: build ## play a town hall's morning against the binary; prints latencies, writes .build/bench-office.html
 	$(GO) run ./bench/office
 
+soak: build ## play a town hall's whole day, ten times as fast, with changes, reloads, a silent upstream and a restart; every answer is checked (SOAK=2h24m)
+	$(GO) run ./bench/office --soak $(SOAK)
+
 e2e: build ## test the binary against real clients and servers (installs dig, kdig, drill, nmap, unbound, nsd, knot, dnsperf, curl, exim, chromium, dnsmasq, kea, udhcpc, nftables, dnsdist, samba, systemd-resolved, debootstrap with apt, axe-core with npm)
-	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap exim4-daemon-light:exim4 chromium:chromium iproute2:ip npm:npm dnsmasq-base:dnsmasq kea-dhcp4-server:kea-dhcp4 udhcpc:udhcpc iputils-ping:ping nftables:nft dnsdist:dnsdist samba:samba winbind:winbindd samba-ad-provision:/usr/share/doc/samba-ad-provision samba-dsdb-modules:/usr/share/doc/samba-dsdb-modules samba-vfs-modules:/usr/share/doc/samba-vfs-modules systemd:systemctl debootstrap:debootstrap
+	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill unbound:unbound nsd:nsd knot:knotd dnsperf:dnsperf curl:curl nmap:nmap exim4-daemon-light:exim4 chromium:chromium iproute2:ip npm:npm dnsmasq-base:dnsmasq kea-dhcp4-server:kea-dhcp4 udhcpc:udhcpc iputils-ping:ping nftables:nft dnsdist:dnsdist samba:samba winbind:winbindd samba-ad-provision:/usr/share/doc/samba-ad-provision samba-dsdb-modules:/usr/share/doc/samba-dsdb-modules samba-vfs-modules:/usr/share/doc/samba-vfs-modules systemd:systemctl debootstrap:debootstrap e2fsprogs:mkfs.ext4
 	.ci/unpack systemd-resolved libsystemd-shared
 	.ci/npm axe-core@4.14.1
 	$(GO) test -tags e2e -count 1 -timeout 20m ./cmd/usciere/e2e/... ./resolver/upstream
+
+# Reduced, its tests are part of e2e.
+faults: ## hold the binary to all its promises at full size, as root: kills, power cuts, lies, floods, crowds; prints each figure (FAULTS=100 percent)
+	.ci/peers dnsutils:dig knot-dnsutils:kdig ldnsutils:drill dnsperf:dnsperf curl:curl nmap:nmap iproute2:ip nftables:nft systemd:systemctl e2fsprogs:mkfs.ext4
+	USCIERE_FAULTS=$(FAULTS) $(GO) test -tags e2e -count 1 -timeout 60m -run '^TestS[0-9]' ./cmd/usciere/e2e; code=$$?; cat .build/faults.txt; exit $$code
 
 lint: ## vet and lint
 	$(GO) vet ./... && $(GO) vet -tags e2e ./cmd/usciere/e2e/... ./resolver/upstream
