@@ -73,6 +73,11 @@ func (b *bench) openResolver(ctx context.Context) error {
 	if err := b.town.Write(b.folder, addr, b.upstream.addr()); err != nil {
 		return err
 	}
+	if b.soak > 0 {
+		if err := showMetrics(b.folder); err != nil {
+			return err
+		}
+	}
 	b.resolver, err = startUsciere(ctx, b.program, b.folder, addr)
 	return err
 }

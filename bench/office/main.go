@@ -5,6 +5,7 @@
 //	office [--short] [--report FILE]
 //	office --write-town DIR [--target ADDR:PORT] [--upstream ADDR:PORT]
 //	office --target ADDR:PORT [--upstream ADDR:PORT]
+//	office --soak 2h24m
 //
 // Without --target it starts the program (.build/usciere, from make build) in a folder of its own and sets it up. With it the server is
 // one that runs already, set up with what --write-town wrote; it must ask the upstream that this program plays.
@@ -38,6 +39,7 @@ type options struct {
 	floodRound time.Duration
 	rounds     int
 	short      bool
+	soak       time.Duration
 }
 
 // Where the server and its upstream are when they are not started here.
@@ -59,6 +61,7 @@ func main() {
 	flag.DurationVar(&o.floodRound, "flood-round", 3*time.Second, "how long a round with or without the flood is")
 	flag.IntVar(&o.rounds, "rounds", 8, "rounds, each against the server and the echo in turn")
 	flag.BoolVar(&o.short, "short", false, "one round of 2 s each: checks the answers, says little about latency")
+	flag.DurationVar(&o.soak, "soak", 0, "instead of measuring, play the day ten times as fast as life for so `long` (2h24m is all of it), with changes, reloads, faults and a restart")
 	flag.Parse()
 	if o.short {
 		o.round, o.floodRound, o.rounds = 2*time.Second, 2*time.Second, 1
@@ -73,8 +76,8 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
-	if flag.NArg() > 0 || o.rounds < 1 || o.rate <= 0 || o.round <= 0 || o.floodRound <= 0 {
-		return errors.New("see --help: no arguments, and rounds, their lengths and the rate above 0")
+	if flag.NArg() > 0 || o.rounds < 1 || o.soak != 0 && (o.soak < 10*time.Second || o.target != "") || o.rate <= 0 || o.round <= 0 || o.floodRound <= 0 {
+		return errors.New("see --help: no arguments; rounds, their lengths and the rate above 0; a soak of 10 s at least, of a server that is started here")
 	}
 	town := officeload.New(o.seed)
 	if o.writeTown != "" {
@@ -84,6 +87,9 @@ func run(ctx context.Context, o options) error {
 	defer b.close()
 	if err := b.open(ctx); err != nil {
 		return err
+	}
+	if o.soak > 0 {
+		return b.runSoak(ctx)
 	}
 	f, err := b.run(ctx)
 	if err != nil {

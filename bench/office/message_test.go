@@ -110,7 +110,7 @@ func TestUpstreamAnswersAsTheModelSays(t *testing.T) {
 		for _, typ := range []officeload.Type{officeload.A, officeload.AAAA, officeload.HTTPS} {
 			query := appendQuery(nil, 77, true, &officeload.Question{Name: name, Type: typ})
 			m := new(dns.Msg)
-			if err := m.Unpack(appendReply(nil, query)); err != nil {
+			if err := m.Unpack(appendReply(nil, query, replyTTL)); err != nil {
 				t.Fatal(err)
 			}
 			if m.Id != 77 || !m.Response || m.Question[0].Name != name+"." || m.IsEdns0() == nil {
@@ -134,7 +134,7 @@ func TestUpstreamAnswersAsTheModelSays(t *testing.T) {
 			}
 		}
 	}
-	if got := appendReply(nil, []byte{1, 2, 3}); got != nil {
+	if got := appendReply(nil, []byte{1, 2, 3}, replyTTL); got != nil {
 		t.Errorf("what is no query gets %x", got)
 	}
 }

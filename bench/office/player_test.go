@@ -71,7 +71,7 @@ func some(t *testing.T) []officeload.Event {
 }
 
 func TestEveryQuestionComesFromItsWorkstationAndIsMatchedWithItsReply(t *testing.T) {
-	s := answer(t, func(q []byte) []byte { return appendReply(nil, q) })
+	s := answer(t, func(q []byte) []byte { return appendReply(nil, q, replyTTL) })
 	events := some(t)
 	r, err := playerOf(t, s).play(t.Context(), events, rules{verdicts: true})
 	if err != nil {
@@ -93,7 +93,7 @@ func TestEveryQuestionComesFromItsWorkstationAndIsMatchedWithItsReply(t *testing
 func TestAWrongAnswerIsFoundAndNamed(t *testing.T) {
 	n := 0
 	s := answer(t, func(q []byte) []byte {
-		out := appendReply(nil, q)
+		out := appendReply(nil, q, replyTTL)
 		if n++; n == 100 {
 			out[3] |= officeload.NXDomain
 		}
@@ -111,7 +111,7 @@ func TestAWrongAnswerIsFoundAndNamed(t *testing.T) {
 
 func TestAFailureIsWrongExceptWhereItMayBe(t *testing.T) {
 	s := answer(t, func(q []byte) []byte {
-		out := appendReply(nil, q)
+		out := appendReply(nil, q, replyTTL)
 		out[3] |= officeload.ServFail
 		return out
 	})
@@ -144,7 +144,7 @@ func TestAFailureIsWrongExceptWhereItMayBe(t *testing.T) {
 func TestAQuestionWithoutAReplyIsLostAndThoseOfOthersAreNotTaken(t *testing.T) {
 	n := 0
 	s := answer(t, func(q []byte) []byte {
-		out := appendReply(nil, q)
+		out := appendReply(nil, q, replyTTL)
 		switch n++; n {
 		case 1:
 			return nil
@@ -169,7 +169,7 @@ func TestAServerElsewhereIsRefused(t *testing.T) {
 }
 
 func TestLatencyCountsFromWhenTheQuestionWasDue(t *testing.T) {
-	s := answer(t, func(q []byte) []byte { return appendReply(nil, q) })
+	s := answer(t, func(q []byte) []byte { return appendReply(nil, q, replyTTL) })
 	// The first two are due before the play can begin: what the wait for its beginning costs is latency.
 	events := some(t)[:2]
 	events[0].At, events[1].At = -time.Second, -time.Second

@@ -47,18 +47,10 @@ func (s *server) stop() {
 
 // startUsciere starts the program on the settings in a folder, and gives it the town.
 func startUsciere(ctx context.Context, program, folder string, addr netip.AddrPort) (*server, error) {
-	s := &server{addr: addr}
-	log := filepath.Join(folder, "log")
-	var err error
-	if s.cmd, err = launch(ctx, log, program, "serve", "--config", filepath.Join(folder, officeload.SettingsFile)); err != nil {
-		return nil, err
-	}
 	socket := filepath.Join(folder, officeload.Socket)
-	s.admin = admin.Dial(socket)
-	if err := s.await(ctx); err != nil {
-		s.stop()
-		text, _ := os.ReadFile(log)
-		return nil, fmt.Errorf("%s serve does not answer: %w\n%s", program, err, text)
+	s := &server{addr: addr, admin: admin.Dial(socket)}
+	if err := s.serve(ctx, program, folder); err != nil {
+		return nil, err
 	}
 	out, err := exec.CommandContext(ctx, program, "apply", "--socket", socket, "-f", filepath.Join(folder, officeload.TownFile)).CombinedOutput()
 	if err != nil {
@@ -66,6 +58,20 @@ func startUsciere(ctx context.Context, program, folder string, addr netip.AddrPo
 		return nil, fmt.Errorf("%s apply: %w\n%s", program, err, out)
 	}
 	return s, nil
+}
+
+// serve starts the program, at first or again.
+func (s *server) serve(ctx context.Context, program, folder string) (err error) {
+	log := filepath.Join(folder, "log")
+	if s.cmd, err = launch(ctx, log, program, "serve", "--config", filepath.Join(folder, officeload.SettingsFile)); err != nil {
+		return err
+	}
+	if err := s.await(ctx); err != nil {
+		s.stop()
+		text, _ := os.ReadFile(log)
+		return fmt.Errorf("%s serve does not answer: %w\n%s", program, err, text)
+	}
+	return nil
 }
 
 // await returns when the daemon answers on its socket.

@@ -19,6 +19,8 @@ type upstream struct {
 	conn  *net.UDPConn
 	asked atomic.Int64
 	gap   atomic.Int64 // nanoseconds that a question takes; 0: none
+	mute  atomic.Bool  // it answers nothing
+	ttl   uint32       // life of its answers, in seconds
 	queue chan upstreamReply
 }
 
@@ -36,7 +38,7 @@ func startUpstream(addr netip.AddrPort) (*upstream, error) {
 		return nil, fmt.Errorf("be the upstream: %w", err)
 	}
 	_ = conn.SetReadBuffer(buffers) // smaller where the system does not allow it
-	u := &upstream{conn: conn, queue: make(chan upstreamReply, upstreamQueue)}
+	u := &upstream{conn: conn, ttl: replyTTL, queue: make(chan upstreamReply, upstreamQueue)}
 	go u.read()
 	go u.work()
 	return u, nil
@@ -66,7 +68,10 @@ func (u *upstream) read() {
 			continue
 		}
 		u.asked.Add(1)
-		r := upstreamReply{appendReply(nil, in[:n]), from}
+		if u.mute.Load() {
+			continue
+		}
+		r := upstreamReply{appendReply(nil, in[:n], u.ttl), from}
 		if u.gap.Load() == 0 {
 			u.write(r)
 			continue
@@ -97,11 +102,11 @@ func (u *upstream) write(r upstreamReply) {
 	}
 }
 
-// replyTTL is the life of its answers, in seconds: none ends while a benchmark runs.
+// replyTTL is the usual life of answers, in seconds: none ends while a benchmark runs.
 const replyTTL = 3600
 
-// appendReply appends the reply to a query, or nothing to what is none.
-func appendReply(b, query []byte) []byte {
+// appendReply appends the reply to a query, with a life in seconds, or nothing to what is none.
+func appendReply(b, query []byte, ttl uint32) []byte {
 	name, end, ok := readName(query)
 	if !ok || len(query) < end+4 {
 		return b
@@ -120,14 +125,14 @@ func appendReply(b, query []byte) []byte {
 	b = append(b, query[headerLength:end+4]...)
 	if addr.IsValid() {
 		b = append(b, 0xc0, headerLength, byte(t>>8), byte(t), 0, 1)
-		b = binary.BigEndian.AppendUint32(b, replyTTL)
+		b = binary.BigEndian.AppendUint32(b, ttl)
 		data := addr.AsSlice()
 		b = append(append(b, 0, byte(len(data))), data...)
 	} else { // the SOA of the name itself, so that the denial is kept (RFC 2308 §3)
 		b = append(b, 0xc0, headerLength, 0, byte(officeload.SOA), 0, 1)
-		b = binary.BigEndian.AppendUint32(b, replyTTL)
+		b = binary.BigEndian.AppendUint32(b, ttl)
 		b = append(b, 0, 2+5*4, 0, 0)
-		for _, v := range []uint32{1, replyTTL, replyTTL, replyTTL, replyTTL} {
+		for _, v := range []uint32{1, ttl, ttl, ttl, ttl} {
 			b = binary.BigEndian.AppendUint32(b, v)
 		}
 	}
