@@ -40,7 +40,8 @@ func curl(t testing.TB, d *daemon, cred *syscall.Credential, args ...string) (st
 
 const base = "http://usciere"
 
-func TestTheSocketIsPlainHTTPAndJSON(t *testing.T) {
+func TestS19TheSocketIsPlainHTTPAndJSON(t *testing.T) {
+	var n tally
 	d := demo(t)
 	post := func(path, body string) []string {
 		return []string{"-H", "Content-Type: application/json", "-d", body, base + path}
@@ -66,7 +67,7 @@ func TestTheSocketIsPlainHTTPAndJSON(t *testing.T) {
 		{"a path with tricks", []string{"--path-as-is", base + "/v1/../v1/status"}, 404, "not-found"},
 		{"an upgrade to h2c", []string{"-H", "Connection: Upgrade, HTTP2-Settings", "-H", "Upgrade: h2c", "-H", "HTTP2-Settings: AAMAAABkAAQAAP__", base + "/v1/status"}, 200, "Comune Demo"},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		n.run(t, tc.name, func(t *testing.T) {
 			if status, body := curl(t, d, nil, tc.args...); status != tc.status || !strings.Contains(body, tc.says) {
 				t.Errorf("status %d: %s; want %d with %q", status, body, tc.status, tc.says)
 			}
@@ -76,6 +77,7 @@ func TestTheSocketIsPlainHTTPAndJSON(t *testing.T) {
 	if status, body := curl(t, d, nil, "-H", "Content-Type: application/json", "-H", "Expect:", "--data-binary", "@"+big, base+"/v1/network/add"); status != 400 && status != 413 {
 		t.Errorf("2 MiB: status %d: %s", status, body)
 	}
+	none(t, "wrong replies of the admin socket to odd requests", n.wrong, n.all)
 }
 
 // openFolder is a folder that every user may enter, which t.TempDir is not.
@@ -105,7 +107,8 @@ func gidOf(t testing.TB, name string) uint32 {
 	return uint32(n)
 }
 
-func TestWhoMayDoWhatIsDecidedByTheKernelsWordOnThePeer(t *testing.T) {
+func TestS19WhoMayDoWhatIsDecidedByTheKernelsWordOnThePeer(t *testing.T) {
+	var n tally
 	asRoot(t)
 	const admins, viewers = "games", "users" // groups of every Debian system; nobody is in neither
 	dir := openFolder(t)
@@ -128,7 +131,7 @@ func TestWhoMayDoWhatIsDecidedByTheKernelsWordOnThePeer(t *testing.T) {
 		{"one whose own group is the admins'", &syscall.Credential{Uid: 65534, Gid: gidOf(t, admins)}, 200, 200, 200},
 		{"a member of many groups", nobody(append(many(2000, 60), gidOf(t, viewers))...), 200, 403, 403},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		n.run(t, tc.name, func(t *testing.T) {
 			head := d.head()
 			if status, body := curl(t, d, tc.cred, base+"/v1/status"); status != tc.read {
 				t.Errorf("read: status %d: %s; want %d", status, body, tc.read)
@@ -154,6 +157,7 @@ func TestWhoMayDoWhatIsDecidedByTheKernelsWordOnThePeer(t *testing.T) {
 	if r := run(t, cmd); r.code != 1 || !strings.Contains(r.err, "may not change the rules") || !strings.Contains(r.err, admins) {
 		t.Errorf("%s", r)
 	}
+	none(t, "users who could do what is not theirs", n.wrong, n.all)
 }
 
 func many(from, n uint32) (groups []uint32) {
@@ -208,7 +212,7 @@ func TestADeadSocketIsReplacedAndALiveOneIsNot(t *testing.T) {
 	}
 }
 
-func TestSlowAndManyPeersDoNotKeepOthersOut(t *testing.T) {
+func TestS19SlowAndManyPeersDoNotKeepOthersOut(t *testing.T) {
 	d := demo(t)
 	for i := range 1000 {
 		conn, err := net.DialTimeout("unix", d.socket, 100*time.Millisecond)

@@ -183,8 +183,8 @@ func newerFormat(t *testing.T, database []byte) []byte {
 	return out
 }
 
-// TestAStoreThatIsNotAsItWasIsNeverOpenedOnDefaults is S16.
-func TestAStoreThatIsNotAsItWasIsNeverOpenedOnDefaults(t *testing.T) {
+func TestS16AStoreThatIsNotAsItWasIsNeverOpenedOnDefaults(t *testing.T) {
+	var n tally
 	d := demo(t)
 	d.stop()
 	database := filepath.Join(d.state, "usciere.db")
@@ -212,7 +212,7 @@ func TestAStoreThatIsNotAsItWasIsNeverOpenedOnDefaults(t *testing.T) {
 		}), []string{"damaged", "usciere restore"}},
 		{"a newer usciere wrote it", newerFormat(t, whole), []string{"newer", "format 9"}},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		n.run(t, tc.name, func(t *testing.T) {
 			if tc.text == nil {
 				if err := os.Remove(database); err != nil {
 					t.Fatal(err)
@@ -237,4 +237,5 @@ func TestAStoreThatIsNotAsItWasIsNeverOpenedOnDefaults(t *testing.T) {
 	if r := d.dig("127.10.1.5", "www.inps.it"); r.first() != "192.0.2.10" {
 		t.Errorf("the right file is back, and yet: %s", r.text)
 	}
+	none(t, "damaged, missing or newer stores that were opened", n.wrong, n.all)
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -152,10 +153,10 @@ func (d *daemon) descriptors() int {
 	return len(all)
 }
 
-// This is S13 over all transports; USCIERE_CROWD is how much of it, in percent. The whole has 2,000 idle connections over TCP, TLS, HTTPS
+// The whole has 2,000 idle connections over TCP, TLS, HTTPS
 // and QUIC, and 1,000 slow clients of HTTP.
-func TestACrowdOfIdleAndSlowClientsHarmsNobody(t *testing.T) {
-	percent := number(t, "USCIERE_CROWD", 20)
+func TestS13ACrowdOfIdleAndSlowClientsHarmsNobody(t *testing.T) {
+	percent := percent(t)
 	folder := t.TempDir()
 	d, dot, doh, doq := encryptedWith(t, folder, "tcp: {connections: 4000}")
 	before := d.descriptors()
@@ -179,37 +180,33 @@ func TestACrowdOfIdleAndSlowClientsHarmsNobody(t *testing.T) {
 			out, err := exec.Command(tool(t, "dnsperf"), "-s", "127.0.0.1", "-p", portOf(at), "-a", "127.10.1.5", "-m", mode, "-d", queries,
 				"-l", "12", "-c", "1", "-T", "1", "-Q", "500", "-t", "5").CombinedOutput()
 			sent, lost := firstNumber(sentPattern, out), firstNumber(lostPattern, out)
-			if err != nil || sent < 1000 || 1000*lost > sent {
-				t.Errorf("others over %s: %d of %d lost, %v\n%s", mode, lost, sent, err, out)
+			if err != nil || sent < 1000 {
+				t.Errorf("others over %s: %v\n%s", mode, err, out)
 			}
-			t.Logf("others over %s: %d of %d lost", mode, lost, sent)
+			few(t, fmt.Sprintf("lost to others over %s, among %d idle and %d slow clients", mode, idle, slow), lost, sent)
 		})
 	}
 	c.all.Wait()
 	others.Wait()
 	longest := time.Duration(c.slowest.Load())
-	t.Logf("of %d clients %d were let in; the last was shown out after %s; at most %d MiB", idle+slow, c.in.Load(), longest.Round(100*time.Millisecond), d.peak())
 	if int(c.in.Load()) < (idle+slow)*9/10 {
 		t.Errorf("of %d clients only %d were let in: this shows little", idle+slow, c.in.Load())
 	}
-	if longest > 2*patience { // 10 s is the promise; a loaded machine may need longer
-		t.Errorf("a client that said nothing stayed for %s", longest)
-	}
-	if d.peak() > 400 {
-		t.Errorf("the daemon had %d MiB", d.peak())
-	}
+	inTime(t, "until who says nothing is shown out", longest, 12*time.Second) // ten, seen once a second by 3,000 at once
+	atMost(t, "memory at most", d.peak(), 400, " MiB")
 	eventually(t, "all places are free", func() bool { return d.descriptors() <= before+5 })
 	if m := d.ask("127.10.1.5", "www.inps.it", dns.TypeA); len(m.Answer) == 0 {
 		t.Errorf("afterwards:\n%s", m)
 	}
 }
 
-// The rest of S13: connections that ask once and end, and many questions down one connection.
-func TestConnectionsComeAndGo(t *testing.T) {
-	percent := number(t, "USCIERE_CROWD", 20)
+// Connections that ask once and end, and many questions down one connection.
+func TestS13ConnectionsComeAndGo(t *testing.T) {
+	percent := percent(t)
 	folder := t.TempDir()
 	d, dot, doh, _ := encryptedWith(t, folder, "")
 	before := d.descriptors()
+	var lost atomic.Int64
 	var gone sync.WaitGroup
 	for lane := range 4 {
 		gone.Go(func() {
@@ -221,6 +218,7 @@ func TestConnectionsComeAndGo(t *testing.T) {
 			for i := range 25 * percent {
 				if m, _, err := c.Exchange(question("www.inps.it", dns.TypeA), at.String()); err != nil || len(m.Answer) == 0 {
 					t.Errorf("connection %d over %s: %v", i, c.Net, err)
+					lost.Add(1)
 					return
 				}
 			}
@@ -231,19 +229,19 @@ func TestConnectionsComeAndGo(t *testing.T) {
 	for mode, at := range map[string]netip.AddrPort{"tcp": d.addr, "dot": dot} {
 		out, err := exec.Command(tool(t, "dnsperf"), "-s", "127.0.0.1", "-p", portOf(at), "-a", "127.10.1.5", "-m", mode, "-d", queries,
 			"-n", strconv.Itoa(50*percent), "-c", "1", "-T", "1", "-q", "50", "-t", "10").CombinedOutput()
-		sent, lost := firstNumber(sentPattern, out), firstNumber(lostPattern, out)
-		if err != nil || sent != 1000*percent || lost != 0 {
-			t.Errorf("over %s: %d of %d lost, %v\n%s", mode, lost, sent, err, out)
+		if sent := firstNumber(sentPattern, out); err != nil || sent != 1000*percent {
+			t.Errorf("over %s: %d sent, %v\n%s", mode, sent, err, out)
 		}
+		lost.Add(int64(firstNumber(lostPattern, out)))
 	}
-	manyOverHTTPS(t, doh, 100*percent)
+	lost.Add(manyOverHTTPS(t, doh, 100*percent))
 	eventually(t, "all places are free", func() bool { return d.descriptors() <= before+5 })
-	t.Logf("%d connections; %d questions down one over TCP and one over TLS, %d down one of HTTP/2, none lost; at most %d MiB",
-		100*percent, 1000*percent, 100*percent, d.peak())
+	none(t, "lost of connections that ask once over TCP and TLS, and of questions down one of TCP, TLS and HTTP/2", int(lost.Load()), 2200*percent)
+	atMost(t, "memory at most", d.peak(), 400, " MiB")
 }
 
-// manyOverHTTPS asks many questions down one connection of HTTP/2; Debian's dnsperf does not survive its own way of doing so.
-func manyOverHTTPS(t *testing.T, doh netip.AddrPort, many int) {
+// manyOverHTTPS asks many questions down one connection of HTTP/2 and returns how many were lost; Debian's dnsperf does not survive its own way of doing so.
+func manyOverHTTPS(t *testing.T, doh netip.AddrPort, many int) int64 {
 	t.Helper()
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
@@ -255,6 +253,7 @@ func manyOverHTTPS(t *testing.T, doh netip.AddrPort, many int) {
 		t.Fatal(err)
 	}
 	client := &http.Client{Transport: over, Timeout: patience}
+	var answered atomic.Int64
 	var lanes sync.WaitGroup
 	for range 20 {
 		lanes.Go(func() {
@@ -271,8 +270,10 @@ func manyOverHTTPS(t *testing.T, doh netip.AddrPort, many int) {
 					t.Errorf("%s, %v: %x", res.Status, err, text)
 					return
 				}
+				answered.Add(1)
 			}
 		})
 	}
 	lanes.Wait()
+	return int64(many) - answered.Load()
 }

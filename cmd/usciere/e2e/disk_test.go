@@ -34,7 +34,7 @@ func remount(t *testing.T, dir string, flags uintptr) {
 	}
 }
 
-func TestAReadOnlyDiskIsRefusedAndTheStateIsIntactAfterwards(t *testing.T) {
+func TestS16AReadOnlyDiskIsRefusedAndTheStateIsIntactAfterwards(t *testing.T) {
 	dir := disk(t, 16)
 	d := serve(t, setup{args: []string{"--demo"}, state: dir + "/state"})
 	head := d.head()
@@ -48,7 +48,7 @@ func TestAReadOnlyDiskIsRefusedAndTheStateIsIntactAfterwards(t *testing.T) {
 	}
 }
 
-func TestAFullDiskRefusesChangesAndTheDaemonGoesOn(t *testing.T) {
+func TestS16AFullDiskRefusesChangesAndTheDaemonGoesOn(t *testing.T) {
 	dir := disk(t, 16)
 	d := serve(t, setup{args: []string{"--demo"}, state: dir + "/state"})
 	// The ballast leaves next to nothing; changes then go on until the database must grow.

@@ -88,9 +88,8 @@ func (s *stream) lost(d *daemon) (lost []string) {
 	return lost
 }
 
-// TestNoAcknowledgedChangeIsLostToAKill is S15; USCIERE_KILLS=200 is its full figure.
-func TestNoAcknowledgedChangeIsLostToAKill(t *testing.T) {
-	kills := number(t, "USCIERE_KILLS", 20)
+func TestS15NoAcknowledgedChangeIsLostToAKill(t *testing.T) {
+	kills := part(t, 200)
 	d := demo(t)
 	s := &stream{acked: map[string]bool{}}
 	var slowest time.Duration
@@ -111,10 +110,8 @@ func TestNoAcknowledgedChangeIsLostToAKill(t *testing.T) {
 			t.Fatalf("kill %d: %d of %d acknowledged changes are lost: %v", n, len(lost), len(s.acked), lost)
 		}
 	}
-	t.Logf("%d kills, %d acknowledged changes, none lost; serving again after %s at most", kills, len(s.acked), slowest)
-	if slowest > 3*time.Second { // 1 s is the promise; a loaded machine may need longer
-		t.Errorf("serving again took %s", slowest)
-	}
+	none(t, fmt.Sprintf("acknowledged changes lost to %d kills", kills), 0, len(s.acked))
+	inTime(t, "serving again after a kill", slowest, time.Second)
 	if len(s.acked) < kills {
 		t.Errorf("only %d changes were acknowledged in %d rounds: this shows little", len(s.acked), kills)
 	}

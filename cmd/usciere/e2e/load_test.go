@@ -105,11 +105,12 @@ func firstNumber(p *regexp.Regexp, text []byte) int {
 	return n
 }
 
-func TestTwoThousandRandomQuestionsAreAnsweredAsTheOracleSays(t *testing.T) {
+func TestS8RandomQuestionsAreAnsweredAsTheOracleSays(t *testing.T) {
 	d := demo(t)
 	o := newOracle(t, d.addr.Addr().String())
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 2000 {
+	wrong, asked := 0, max(2000, part(t, 10_000))
+	for range asked {
 		w := demoTown[r.IntN(len(demoTown))]
 		name, qtype := randomQuestion(r)
 		network := []string{"udp", "udp", "tcp"}[r.IntN(3)]
@@ -118,10 +119,12 @@ func TestTwoThousandRandomQuestionsAreAnsweredAsTheOracleSays(t *testing.T) {
 		}
 		m := dnstest.Exchange(t, network, d.addr.String(), w.from, question(name, qtype))
 		if got, want := found(m), o.answer(w, name, qtype); !got.equal(want) {
+			wrong++
 			t.Errorf("%s asks %s %s over %s: got %+v; want %+v", w.from, name, dns.TypeToString[qtype], network, got, want)
 		}
 		if m.Question[0].Name != name || m.Question[0].Qtype != qtype {
 			t.Errorf("the question %s came back as %s", name, m.Question[0].Name)
 		}
 	}
+	none(t, "verdicts not as the oracle's, whose words depend on nobody's traffic", wrong, asked)
 }

@@ -46,7 +46,12 @@ func runWithBinary(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if err := writeFigures(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }
 
 // tool is a program that a test needs.
@@ -82,7 +87,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// number is a figure from the environment, such as USCIERE_KILLS.
+// number is a figure from the environment, such as USCIERE_FAULTS.
 func number(t testing.TB, variable string, otherwise int) int {
 	t.Helper()
 	text := os.Getenv(variable)

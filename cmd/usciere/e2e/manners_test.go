@@ -26,7 +26,8 @@ func (d *daemon) asked(program string, args ...string) reply {
 	return parseReply(d.t, string(out))
 }
 
-func TestClientProgramsWithUnusualQueriesGetTheReplyOfRFC8906(t *testing.T) {
+func TestS1ClientProgramsWithUnusualQueriesGetTheReplyOfRFC8906(t *testing.T) {
+	var n tally
 	d := demo(t)
 	for _, r := range []struct{ program, args, status, flags, has, hasNot string }{
 		{"dig", "+noedns +noad www.inps.it", "NOERROR", "qr rd ra", "192.0.2.10", "OPT PSEUDOSECTION"},
@@ -61,7 +62,7 @@ func TestClientProgramsWithUnusualQueriesGetTheReplyOfRFC8906(t *testing.T) {
 		{"drill", "-D www.inps.it", "NOERROR", "qr rd ra", "192.0.2.10", ""},
 		{"drill", "-t www.inps.it TYPE1000", "NOERROR", "qr rd ra", "", "192.0.2.10"},
 	} {
-		t.Run(r.program+" "+r.args, func(t *testing.T) {
+		n.run(t, r.program+" "+r.args, func(t *testing.T) {
 			if r.status == "" { // a transfer has no reply to show
 				out, _ := exec.Command(r.program, append([]string{"@" + d.addr.Addr().String(), "-p", portOf(d.addr)}, strings.Fields(r.args)...)...).CombinedOutput()
 				if !strings.Contains(string(out), r.has) {
@@ -78,6 +79,7 @@ func TestClientProgramsWithUnusualQueriesGetTheReplyOfRFC8906(t *testing.T) {
 			}
 		})
 	}
+	none(t, "replies to unusual queries that RFC 8906 forbids", n.wrong, n.all)
 }
 
 func TestTheServerTellsWhoItIsWhenTheSettingsSaySo(t *testing.T) {
@@ -101,7 +103,7 @@ identity: {nsid: dns-1, version: true}
 	}
 }
 
-func TestNmapsFuzzerDoesNoHarm(t *testing.T) {
+func TestS3NmapsFuzzerDoesNoHarm(t *testing.T) {
 	asRoot(t) // it scans UDP, which takes raw sockets
 	d := demo(t)
 	var before, after admin.Status

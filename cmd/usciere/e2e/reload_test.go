@@ -88,8 +88,7 @@ func TestSIGHUPTakesOverWhatCanChangeAndSaysWhatCannot(t *testing.T) {
 	d.stop()
 }
 
-// TestNoQueryIsLostWhileSettingsAndRulesChange is S17.
-func TestNoQueryIsLostWhileSettingsAndRulesChange(t *testing.T) {
+func TestS17NoQueryIsLostWhileSettingsAndRulesChange(t *testing.T) {
 	dnsperf := tool(t, "dnsperf")
 	dir := t.TempDir()
 	up := dnstest.Start(t, dnstest.Records("www.inps.it. 300 IN A 192.0.2.10"))
@@ -125,9 +124,10 @@ func TestNoQueryIsLostWhileSettingsAndRulesChange(t *testing.T) {
 		t.Fatalf("dnsperf: %v\n%s", err, out)
 	}
 	sent, lost := firstNumber(sentPattern, out), firstNumber(lostPattern, out)
-	if codes := codePattern.FindAllStringSubmatch(string(out), -1); lost != 0 || len(codes) != 1 || codes[0][1] != dns.RcodeToString[dns.RcodeSuccess] {
-		t.Errorf("with %d reloads and %d changes: %d of %d queries lost\n%s", reloads, changes, lost, sent, out)
+	if codes := codePattern.FindAllStringSubmatch(string(out), -1); len(codes) != 1 || codes[0][1] != dns.RcodeToString[dns.RcodeSuccess] {
+		t.Errorf("with %d reloads and %d changes:\n%s", reloads, changes, out)
 	}
+	none(t, fmt.Sprintf("lost while settings are reloaded %d and rules changed %d times", reloads, changes), lost, sent)
 	if reloads < 10 || changes < 10 || sent < 1000 {
 		t.Errorf("%d reloads, %d changes, %d queries: this shows little", reloads, changes, sent)
 	}
