@@ -85,6 +85,7 @@ func (w *waiter) reply(a upstream.Answer, err error) {
 	q.request, q.client, q.at = w.request, w.client, w.request.At
 	q.Read(w.request.Packet) // as before it was detached
 	q.introduce(w.setup, true)
+	defer func() { w.resolver.waits.note(w.resolver.now().Sub(w.request.At)) }()
 	if err := w.resolver.begin(&q.Builder, w.request.Scratch, &q.Query, w.way, w.setup, w.stale, a, err); err != nil {
 		w.resolver.fail(q, err)
 		return

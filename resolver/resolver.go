@@ -33,6 +33,7 @@ type Resolver struct {
 		mu     sync.Mutex
 		counts officeCounts
 	}
+	waits waits
 
 	prefetching atomic.Int32 // answers being refreshed before their end
 	// after calls a function after a time, unless it is stopped: time.AfterFunc.

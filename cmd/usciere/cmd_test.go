@@ -145,3 +145,24 @@ func TestAFileIsWrittenWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 }
+
+func TestWaitsBetweenTwoMoments(t *testing.T) {
+	waits := func(counts ...uint64) admin.Waits {
+		return admin.Waits{Bounds: []float64{0.001, 0.02, 5}, Counts: counts}
+	}
+	for _, tc := range []struct {
+		before, now admin.Waits
+		want        string
+	}{
+		{waits(3, 0, 0, 0), waits(3, 0, 0, 0), ""},
+		{waits(3, 0, 0, 0), waits(4, 0, 0, 0), "1 for the upstream: half of them up to 1ms, 99 in a hundred up to 1ms"},
+		{waits(3, 0, 0, 0), waits(13, 39, 1, 0), "50 for the upstream: half of them up to 20ms, 99 in a hundred up to 5s"},
+		{waits(0, 0, 0, 0), waits(0, 0, 0, 2), "2 for the upstream: half of them longer, 99 in a hundred longer"},
+		{waits(9, 9, 9, 9), waits(1, 0, 0, 0), ""}, // the daemon was started anew
+		{admin.Waits{}, waits(1, 0, 0, 0), "1 for the upstream: half of them up to 1ms, 99 in a hundred up to 1ms"},
+	} {
+		if got := waitsBetween(tc.before, tc.now); got != tc.want {
+			t.Errorf("%v to %v: %q, want %q", tc.before.Counts, tc.now.Counts, got, tc.want)
+		}
+	}
+}

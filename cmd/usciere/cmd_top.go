@@ -33,7 +33,7 @@ func topCommand() *cobra.Command {
 	var once bool
 	c := online(&cobra.Command{
 		Use:   "top",
-		Short: "Watch what is asked now: verdicts by office, the cache, the upstream servers",
+		Short: "Watch what is asked now: verdicts by office, the cache, how long clients wait, the upstream servers",
 		Args:  cobra.NoArgs,
 	}, func(s *session, _ []string) error {
 		if every < leastTop {
@@ -102,6 +102,9 @@ func (s screen) top(before, now sample) {
 		rate(was.Allowed, is.Allowed), rate(was.Sinkholed, is.Sinkholed), rate(was.Local, is.Local), rate(was.Refused, is.Refused), rate(was.Malformed, is.Malformed)))
 	s.detail("failed", fmt.Sprintf("%.1f without an answer upstream, %.1f shed, %.1f held back a second",
 		rate(was.Failures, is.Failures), rate(was.Shed, is.Shed), rate(was.HeldBack, is.HeldBack)))
+	if waited := waitsBetween(before.Status.Waits, now.Status.Waits); waited != "" {
+		s.detail("waited", waited)
+	}
 	hits, misses := rate(before.Cache.Hits, now.Cache.Hits), rate(before.Cache.Misses, now.Cache.Misses)
 	share := "nothing was looked up"
 	if hits+misses > 0 {
@@ -125,6 +128,31 @@ func (s screen) top(before, now sample) {
 			fmt.Sprintf("%.1f", rate(b.Queries, u.Queries)), fmt.Sprintf("%.1f", rate(b.Failures, u.Failures))})
 	}
 	s.table("no upstream servers", []string{"GROUP", "SERVER", "STATE", "RTT", "A SECOND", "FAILED"}, rows)
+}
+
+// waitsBetween says how long the clients waited who were answered from upstream between two moments; empty: there were none.
+func waitsBetween(before, now admin.Waits) string {
+	counts := slices.Clone(now.Counts)
+	all := uint64(0)
+	for i := range counts {
+		if i < len(before.Counts) {
+			counts[i] -= min(before.Counts[i], counts[i])
+		}
+		all += counts[i]
+	}
+	if all == 0 {
+		return ""
+	}
+	until := func(share uint64) string { // in a hundred
+		sum := uint64(0)
+		for i, n := range counts {
+			if sum += n; 100*sum >= share*all && i < len(now.Bounds) {
+				return "up to " + time.Duration(now.Bounds[i]*float64(time.Second)).String()
+			}
+		}
+		return "longer"
+	}
+	return fmt.Sprintf("%d for the upstream: half of them %s, 99 in a hundred %s", all, until(50), until(99))
 }
 
 // officeRows are the busiest offices, by questions a second.

@@ -29,6 +29,9 @@ func TestTheDashboardShowsFiguresThatThereAre(t *testing.T) {
 	labels := map[string][]string{}
 	for _, m := range metrics {
 		labels["usciere_"+m.name] = append(slices.Clone(m.labels), "instance")
+		if m.name == waitMetric { // a histogram
+			labels["usciere_"+m.name+"_bucket"] = append(labels["usciere_"+m.name], "le")
+		}
 	}
 	names, by := regexp.MustCompile(`usciere_\w+`), regexp.MustCompile(`by \((\w+)\)|\{\{(\w+)\}\}|(\w+)=~?"`)
 	ids := map[int]bool{}

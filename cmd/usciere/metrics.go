@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"usciere/cmd/usciere/settings"
+	"usciere/resolver"
 )
 
 const (
@@ -132,6 +133,9 @@ type metric struct {
 
 const counter, gauge = prometheus.CounterValue, prometheus.GaugeValue
 
+// waitMetric is the one that is a histogram.
+const waitMetric = "wait_seconds"
+
 // metrics are all that are the daemon's own. None is by name or client, and by office there are as many as offices.
 var metrics = []metric{
 	{"build_info", gauge, "1, with the version.", []string{"version"}},
@@ -141,6 +145,7 @@ var metrics = []metric{
 	{"replies_total", counter, "Replies sent.", []string{"transport"}},
 	{"outcomes_total", counter, "What became of messages, each counted once.", []string{"outcome"}},
 	{"office_queries_total", counter, "Questions of the clients of an office, by what became of them; the empty office is that of clients in none.", []string{"office", "verdict"}},
+	{waitMetric, prometheus.UntypedValue, "How long clients waited for an answer from upstream; what the cache answers is not among them.", nil},
 	{"failures_total", counter, "Questions answered SERVFAIL, no upstream server having answered.", nil},
 	{"limits_total", counter, "What limits cut: connections (tcp), questions that would have waited for upstream servers (pending), replies that clients did not take (write), replies to networks outside the site (strangers).", []string{"limit"}},
 	{"panics_total", counter, "Faults of the program that a question met and that were survived.", nil},
@@ -198,7 +203,7 @@ func (d figures) Collect(out chan<- prometheus.Metric) {
 	}
 	tell("build_info", 1, Version)
 	tell("start_time_seconds", float64(d.started.UnixNano())/1e9)
-	d.tellQuestions(tell)
+	d.tellQuestions(tell, out)
 	d.tellCache(tell)
 	for _, u := range shown(d).Upstreams() {
 		at := u.Addr.String()
@@ -225,7 +230,7 @@ func (d figures) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-func (d figures) tellQuestions(tell func(string, float64, ...string)) {
+func (d figures) tellQuestions(tell func(string, float64, ...string), out chan<- prometheus.Metric) {
 	s, r := d.dns.Stats(), d.resolver.Stats()
 	for transport, n := range map[string][2]uint64{
 		"udp": {s.UDPQueries, s.UDPReplies}, "tcp": {s.TCPQueries, s.TCPReplies}, "tls": {s.TLSQueries, s.TLSReplies},
@@ -245,12 +250,24 @@ func (d figures) tellQuestions(tell func(string, float64, ...string)) {
 		tell("office_queries_total", float64(n.Allowed), office, "allowed")
 	}
 	tell("failures_total", float64(r.Failures))
+	tellWaits(d.resolver.Waits(), out)
 	for limit, n := range map[string]uint64{"tcp": s.TCPRefused, "pending": s.Shed, "write": s.DroppedWrites, "strangers": r.HeldBack} {
 		tell("limits_total", float64(n), limit)
 	}
 	tell("panics_total", float64(s.Panics))
 	tell("connections", float64(s.TCPConns))
 	tell("pending", float64(s.Pending))
+}
+
+// tellWaits tells the one figure that is a histogram.
+func tellWaits(w resolver.Waits, out chan<- prometheus.Metric) {
+	buckets, sum := map[float64]uint64{}, uint64(0)
+	for i, n := range w.Counts {
+		if sum += n; i < len(w.Bounds) {
+			buckets[w.Bounds[i]] = sum
+		}
+	}
+	out <- prometheus.MustNewConstHistogram(descriptions[waitMetric], sum, w.Sum, buckets)
 }
 
 func (d figures) tellCache(tell func(string, float64, ...string)) {

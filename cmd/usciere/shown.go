@@ -118,6 +118,9 @@ func (d shown) Trace(rules *policy.Snapshot, c *policy.Client, name policy.Name,
 	return out, err
 }
 
+// Waits are the resolver's.
+func (d shown) Waits() admin.Waits { return admin.Waits(d.resolver.Waits()) }
+
 // Counters are the resolver's.
 func (d shown) Counters() admin.Counters { return admin.Counters(d.resolver.Stats()) }
 

@@ -61,6 +61,7 @@ type Resolver interface {
 	// Trace asks the servers what a question comes to, which Explain allows.
 	Trace(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) (Trace, error)
 	Counters() Counters
+	Waits() Waits
 	OfficeCounts() map[string]OfficeCount
 	CacheStats() CacheStats
 	CacheShow(name policy.Name) []CacheEntry

@@ -17,6 +17,7 @@ type Status struct {
 	Rules    policy.Counts `json:"rules"`
 	Journal  journal.Head  `json:"journal"` // its newest entry; the sequence number is the version of the rules
 	Counters Counters      `json:"counters"`
+	Waits    Waits         `json:"waits"`
 	Letters  LetterCounts  `json:"letters"`
 	You      You           `json:"you"`
 }
@@ -59,6 +60,13 @@ type Counters struct {
 	Failures uint64 `json:"failures"`  // no upstream server answered, now or a short while ago
 	Shed     uint64 `json:"shed"`      // too much was under way
 	HeldBack uint64 `json:"held_back"` // too many to a network outside the site: left without a reply
+}
+
+// Waits are how many clients waited how long for an answer from upstream since start; what the cache answers is not among them.
+type Waits struct {
+	Bounds []float64 `json:"bounds"` // seconds, ascending
+	Counts []uint64  `json:"counts"` // of those who waited no longer than each bound, but longer than the one before; and then of the rest
+	Sum    float64   `json:"sum"`    // seconds that all waited together
 }
 
 // OfficeCounts are the questions of each office's clients since start, by office; the empty id is of clients in none.

@@ -17,7 +17,7 @@ func status(c *call) (any, error) {
 	}
 	return Status{
 		Version: c.cfg.Version, Started: c.cfg.Started, Uptime: int64(c.now.Sub(c.cfg.Started).Seconds()),
-		Daemon: c.cfg.Daemon(), Rules: c.rules.Counts(), Journal: c.cfg.Store.Head(), Counters: c.cfg.Resolver.Counters(),
+		Daemon: c.cfg.Daemon(), Rules: c.rules.Counts(), Journal: c.cfg.Store.Head(), Counters: c.cfg.Resolver.Counters(), Waits: c.cfg.Resolver.Waits(),
 		Letters: letters,
 		You:     You{c.who.Name, c.who.UID, c.mine.String()},
 	}, nil

@@ -64,7 +64,7 @@ func TestFiguresCountWhatOfficesAsked(t *testing.T) {
 		`usciere_office_queries_total{office="anagrafe",verdict="allowed"} 3`, `usciere_office_queries_total{office="anagrafe",verdict="local"} 3`,
 		`usciere_office_queries_total{office="tributi",verdict="sinkholed"} 3`, `usciere_office_queries_total{office="tributi",verdict="allowed"} 3`,
 		`usciere_office_queries_total{office="",verdict="sinkholed"} 3`, `usciere_outcomes_total{outcome="refused"} 3`,
-		`usciere_queries_total{transport="udp"} 18`, `usciere_rules{kind="offices"} 5`, `usciere_upstream_up{group="upstream",server="`,
+		`usciere_queries_total{transport="udp"} 18`, `usciere_wait_seconds_count 2`, `usciere_wait_seconds_bucket{le="5"} 2`, `usciere_rules{kind="offices"} 5`, `usciere_upstream_up{group="upstream",server="`,
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %s", line)
