@@ -14,7 +14,7 @@ SOAK ?= 2h24m
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build deb test race fuzz bench bench-compare bench-peers bench-scale bench-office bench-short soak e2e faults lint generate check
+.PHONY: help run build sbom vuln deb test race fuzz bench bench-compare bench-peers bench-scale bench-office bench-short soak e2e faults lint generate check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,14 @@ run: build ## play a small town on 127.0.0.1:5300, every 127.x.y.z a workstation
 build: ## build the binary, .build/usciere
 	@$(GO) build -trimpath -ldflags '-s -w -X main.Version=$(VERSION)' -o .build/usciere ./cmd/usciere
 
-deb: build ## make the Debian package, .build/usciere_*.deb
+sbom: build ## list what the binary is made of, .build/usciere.cdx.json (CycloneDX)
+	@$(GO) tool -modfile=.ci/sbom/go.mod cyclonedx-gomod bin -json -noserial -version '$(DEB_VERSION)' -output .build/usciere.cdx.json .build/usciere
+	@sed -i 's/"timestamp": "[^"]*"/"timestamp": "'$$(date -u -d @$(BUILT) +%FT%TZ)'"/' .build/usciere.cdx.json
+
+vuln: ## look for known vulnerabilities that the program can reach (asks vuln.go.dev)
+	$(GO) tool -modfile=.ci/vuln/go.mod govulncheck ./...
+
+deb: build sbom ## make the Debian package, .build/usciere_*.deb
 	@mkdir -p .build/completions && for shell in bash zsh fish; do .build/usciere completion $$shell >.build/completions/$$shell; done
 	@rm -rf .build/man && mkdir -p .build/man && SOURCE_DATE_EPOCH=$(BUILT) $(GO) test -count 1 -run '^TestManualPages$$' ./cmd/usciere -args -man $(CURDIR)/.build/man >/dev/null && gzip -9n .build/man/*
 	@rm -f .build/usciere_*.deb

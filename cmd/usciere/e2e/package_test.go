@@ -83,6 +83,14 @@ func TestThePackageIsInstalledUpgradedAndRemoved(t *testing.T) {
 	must("getent", "group", "usciere-admin", "usciere-viewer")
 	says(t, must("usciere", "check", "--config", "/etc/usciere/usciere.yaml"), "settings /etc/usciere/usciere.yaml ok")
 
+	must("test", "-s", "/usr/share/man/man1/usciere-allow.1.gz")
+	must("test", "-s", "/usr/share/usciere/grafana-dashboard.json")
+	parts, err := os.ReadFile(filepath.Join(root, "usr/share/doc/usciere/usciere.cdx.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, string(parts), "CycloneDX", `"version": "1.0.0"`, "pkg:golang/github.com/miekg/dns@", "pkg:golang/go.etcd.io/bbolt@")
+
 	for _, folder := range []string{"/var/lib/usciere", "/run/usciere"} { // as systemd makes them
 		must("install", "-d", "-o", "usciere", "-g", "usciere", "-m", "755", folder)
 	}
@@ -120,6 +128,36 @@ func TestThePackageIsInstalledUpgradedAndRemoved(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "var/lib/usciere/usciere.db")); err != nil {
 		t.Errorf("the rules are gone: %v", err)
 	}
+}
+
+// A container has the binary and nothing else, no time zones either.
+func TestTheBinaryNeedsNothingBesideItself(t *testing.T) {
+	asRoot(t)
+	root := openFolder(t)
+	text, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "usciere"), text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(root, "state"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(filepath.Join(root, "state"), 65532, 65532); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(root, "usciere.yaml"), "listen: [\"127.0.0.1:0\"]\ntown: {timezone: Europe/Rome, site: [127.10.0.0/16]}\nportal: {enabled: false}\n")
+	cmd := exec.Command("/usciere", "serve", "--demo", "--config", "/usciere.yaml", "--state", "/state")
+	cmd.Dir, cmd.Env = "/", []string{}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+	d := &daemon{state: filepath.Join(root, "state"), socket: filepath.Join(root, "state", "admin.sock")}
+	d.process = start(t, cmd)
+	d.awaitReady()
+	if r := d.dig("127.10.1.5", "www.inps.it"); r.first() != "192.0.2.10" {
+		t.Errorf("it answers %s", r.text)
+	}
+	d.stop()
 }
 
 func TestThePackageIsTheSameWheneverItIsBuilt(t *testing.T) {
