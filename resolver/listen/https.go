@@ -72,6 +72,7 @@ type caller struct {
 	origin
 	server *Server
 	guest  stranger // has one question
+	place  *place
 	began  atomic.Bool
 	asked  atomic.Bool
 	shown  sync.Once
@@ -100,6 +101,8 @@ func (s *Server) serveWeb(h Handler, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.began.Store(true)
+	c.place.begin()
+	defer c.place.end()
 	c.shows(r.TLS)
 	from := c.origin
 	token, served := webToken(r.URL.Path)
@@ -266,7 +269,7 @@ func (s *Server) enterWeb(conn *net.TCPConn) *webConn {
 	c.freed = func() { _ = conn.SetDeadline(time.Time{}) } // what the web server does not set anew
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.enter(c, c.client.Addr(), &c.guest) {
+	if c.place = s.enter(c, c.client.Addr(), &c.guest); c.place == nil {
 		return nil
 	}
 	return c
@@ -281,12 +284,16 @@ func (c *webConn) wake() {
 
 func (c *webConn) cut() { c.TCPConn.Close() }
 
+func (c *webConn) evict() { c.cut() }
+
+func (*webConn) waits() bool { return false }
+
 // Close gives the connection's place back.
 func (c *webConn) Close() error {
 	c.left.Do(func() {
 		c.server.mu.Lock()
 		defer c.server.mu.Unlock()
-		c.server.leave(c, c.client.Addr(), &c.guest)
+		c.server.leave(c)
 	})
 	return c.TCPConn.Close()
 }

@@ -98,6 +98,7 @@ type Stats struct {
 	Shed          uint64 // requests that could not be detached, too many being pending
 	Panics        uint64 // handler panics survived
 	TCPRefused    uint64 // connections closed at once, being over a limit
+	Evicted       uint64 // idle connections closed for others to have their places
 	TCPConns      int    // open connections of all transports that have such
 	Pending       int    // detached requests that have not ended
 }
@@ -128,11 +129,12 @@ type Server struct {
 
 	streams                  [QUIC + 1]counts // by transport, but for UDP
 	shed, panics, tcpRefused atomic.Uint64
+	evicted                  atomic.Uint64
 	panicLog, ioLog          throttle
 
 	mu        sync.Mutex
 	serving   bool
-	conns     map[connection]struct{}
+	conns     map[connection]*place
 	perClient map[netip.Addr]int
 	guests    int
 
@@ -150,7 +152,7 @@ func Open(cfg Config) (*Server, error) {
 		cfg:       cfg,
 		stop:      make(chan struct{}),
 		dead:      make(chan struct{}),
-		conns:     make(map[connection]struct{}),
+		conns:     make(map[connection]*place),
 		perClient: make(map[netip.Addr]int),
 	}
 	bound, err := bindAll(cfg)
@@ -268,6 +270,7 @@ func (s *Server) Stats() Stats {
 		Shed:       s.shed.Load(),
 		Panics:     s.panics.Load(),
 		TCPRefused: s.tcpRefused.Load(),
+		Evicted:    s.evicted.Load(),
 		Pending:    int(s.pending.Load()),
 	}
 	for i := range s.streams {

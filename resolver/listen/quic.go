@@ -51,14 +51,24 @@ type quicKey struct{}
 // quicConn is one connection.
 type quicConn struct {
 	caller
-	young   bool            // in its handshake, and counted so
-	left    bool            // not counted any more
-	reading context.Context // ends with the reading of the server
+	conn    atomic.Pointer[quic.Conn] // nil until its handshake is over
+	bye     quic.ApplicationErrorCode // by which it is ended
+	young   bool                      // in its handshake, and counted so
+	left    bool                      // not counted any more
+	reading context.Context           // ends with the reading of the server
 }
 
 // The reading of the server ends that of every connection, and its transport cuts them.
 func (*quicConn) wake() {}
 func (*quicConn) cut()  {}
+
+func (*quicConn) waits() bool { return false }
+
+func (c *quicConn) evict() {
+	if conn := c.conn.Load(); conn != nil {
+		go hangUp(conn, c.bye, "")
+	}
+}
 
 var errTooManyConnections = errors.New("too many connections")
 
@@ -131,9 +141,10 @@ func (q *quicSocket) enter(ctx context.Context, info *quic.ClientInfo) (context.
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.enter(c, c.client.Addr(), &c.guest) {
+	if c.place = s.enter(c, c.client.Addr(), &c.guest); c.place == nil {
 		return nil, errTooManyConnections
 	}
+	c.place.begin() // until its handshake is over
 	if s.young == nil {
 		s.young = map[netip.Addr]int{}
 	}
@@ -169,7 +180,7 @@ func (q *quicSocket) leave(c *quicConn, onlyYoung bool) {
 	}
 	c.left = true
 	q.grow(c)
-	s.leave(c, c.client.Addr(), &c.guest)
+	s.leave(c)
 }
 
 // accept serves the connections until the server stops.
@@ -220,6 +231,9 @@ func (q *quicSocket) serve(conn *quic.Conn, h Handler) {
 		hangUp(conn, bye, "")
 		return
 	}
+	c.bye = bye
+	c.conn.Store(conn)
+	c.place.end()
 	idle := q.server.cfg.Idle
 	if c.guest.Load() {
 		idle = min(idle, guestTime)
@@ -243,6 +257,7 @@ func (q *quicSocket) serve(conn *quic.Conn, h Handler) {
 		}
 		since = time.Now()
 		open.Add(1)
+		c.place.begin()
 		streams.Go(func() {
 			_ = stream.SetReadDeadline(time.Now().Add(min(idle, handshakeTime)))
 			stop := context.AfterFunc(c.reading, func() { _ = stream.SetReadDeadline(past) })
@@ -250,6 +265,7 @@ func (q *quicSocket) serve(conn *quic.Conn, h Handler) {
 			stop()
 			last.Store(time.Now().UnixNano())
 			open.Add(-1)
+			c.place.end()
 		})
 		if c.guest.Load() {
 			if streams.Wait(); c.guest.Load() {

@@ -27,17 +27,6 @@ const (
 
 var errShortMessage = errors.New("message shorter than a DNS header")
 
-const (
-	maxGuests = 200 // connections of strangers at once, at most a quarter of all
-	guestTime = 3 * time.Second
-)
-
-// connection is one that is served, over whatever transport.
-type connection interface {
-	wake() // the server is stopping: read no more
-	cut()  // at once, whatever is under way; does not block
-}
-
 // tcpConn is one client connection, over TCP or TLS. One goroutine reads it and serves; a second, started when first needed, writes the replies to
 // detached requests in the order they come (RFC 7766 §6.2.1.1).
 type tcpConn struct {
@@ -47,6 +36,7 @@ type tcpConn struct {
 	counts *counts
 	client netip.AddrPort
 	guest  stranger // has one question
+	place  *place
 	in     *bufio.Reader
 	packet []byte // reused between messages
 	req    Request
@@ -87,7 +77,7 @@ func (s *Server) acceptEach(l *net.TCPListener, admit func(conn *net.TCPConn, cl
 func (s *Server) admit(c *tcpConn, h Handler) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.enter(c, c.client.Addr(), &c.guest) {
+	if c.place = s.enter(c, c.client.Addr(), &c.guest); c.place == nil {
 		return false
 	}
 	s.workers.Go(func() {
@@ -101,41 +91,18 @@ func (s *Server) discharge(c *tcpConn) {
 	c.conn.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.leave(c, c.client.Addr(), &c.guest)
-}
-
-// enter counts a client's connection, unless a limit or the end of the server forbids; who calls it holds s.mu.
-func (s *Server) enter(c connection, client netip.Addr, guest *stranger) bool {
-	if s.stopping() {
-		return false
-	}
-	strange := s.cfg.Guest != nil && s.cfg.Guest(client)
-	if strange && s.guests >= min(maxGuests, max(1, s.cfg.MaxTCP/4)) || len(s.conns) >= s.cfg.MaxTCP || s.perClient[client] >= s.cfg.MaxTCPPerClient {
-		s.tcpRefused.Add(1)
-		return false
-	}
-	s.conns[c] = struct{}{}
-	s.perClient[client]++
-	if strange {
-		guest.Store(true)
-		s.guests++
-	}
-	return true
-}
-
-// leave ends what enter began; who calls it holds s.mu.
-func (s *Server) leave(c connection, client netip.Addr, guest *stranger) {
-	delete(s.conns, c)
-	s.leaveGuests(guest)
-	if s.perClient[client]--; s.perClient[client] <= 0 {
-		delete(s.perClient, client)
-	}
+	s.leave(c)
 }
 
 func (c *tcpConn) wake() { c.conn.SetReadDeadline(past) }
 
 // cut leaves out TLS's own farewell, which could wait for the client.
 func (c *tcpConn) cut() { c.below.Close() }
+
+func (c *tcpConn) evict() { c.cut() }
+
+// waits is about detached requests; the reader has a slot as well.
+func (c *tcpConn) waits() bool { return len(c.slots) > 1 }
 
 func newConn(s *Server, conn net.Conn, client, local netip.AddrPort) *tcpConn {
 	c := &tcpConn{
@@ -171,6 +138,7 @@ func (c *tcpConn) serve(h Handler) {
 			break
 		}
 		c.touch()
+		c.place.begin()
 		c.counts.queries.Add(1)
 		r.Packet, r.Client, r.At, r.detached = msg, c.client, c.server.cfg.Now(), nil
 		c.server.serve(h, r)
@@ -178,6 +146,7 @@ func (c *tcpConn) serve(h Handler) {
 		if r.detached == nil {
 			c.releaseSlot()
 		}
+		c.place.end()
 		if c.guest.Load() {
 			break
 		}

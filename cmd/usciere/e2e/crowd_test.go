@@ -277,3 +277,31 @@ func manyOverHTTPS(t *testing.T, doh netip.AddrPort, many int) int64 {
 	lanes.Wait()
 	return int64(many) - answered.Load()
 }
+
+// All places are taken by connections on which nothing is asked: who comes to ask gets one all the same.
+func TestS13AFullHouseLetsOthersIn(t *testing.T) {
+	d, dot, doh, doq := encryptedWith(t, t.TempDir(), "tcp: {connections: 200, per_client: 50, idle: 4s}")
+	c := &crowd{t: t}
+	for range 75 {
+		c.member(overTCP(d.addr, nil, ""))
+		c.member(overTCP(dot, speaks("dot"), ""))
+		c.member(overTCP(doh, speaks("h2"), ""))
+		c.member(overQUIC(doq, speaks("doq")))
+	}
+	eventually(t, "the house is full", func() bool { return c.in.Load() >= 200 })
+	lost, asked := 0, 0
+	for i := range max(50, part(t, 200)) {
+		client := dns.Client{Net: "tcp", Timeout: patience, Dialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 10, 1, byte(220+i%20))}}}
+		at := d.addr
+		if i%2 == 1 {
+			client.Net, client.TLSConfig, at = "tcp-tls", &tls.Config{InsecureSkipVerify: true}, dot
+		}
+		asked++
+		if m, _, err := client.Exchange(question("www.inps.it", dns.TypeA), at.String()); err != nil || len(m.Answer) == 0 {
+			lost++
+			t.Errorf("%s: %v", client.Net, err)
+		}
+	}
+	none(t, "of those who come to ask over TCP and TLS while others hold all 200 places, turned away", lost, asked)
+	c.all.Wait()
+}

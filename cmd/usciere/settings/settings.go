@@ -167,7 +167,7 @@ type Cache struct {
 
 // TCP bounds the TCP listeners.
 type TCP struct {
-	Connections int           `yaml:"connections" doc:"Connections at once." min:"1" max:"1000000"`
+	Connections int           `yaml:"connections" doc:"Connections at once. When all places are taken, who comes gets that of an idle connection of the client that has the most." min:"1" max:"1000000"`
 	PerClient   int           `yaml:"per_client" doc:"Connections at once from one address." min:"1" max:"1000000"`
 	Idle        time.Duration `yaml:"idle" doc:"A connection that is silent this long is closed." min:"1s" max:"2m"`
 }
