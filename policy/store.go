@@ -24,11 +24,12 @@ const (
 	TableOutgoing  Table = "outgoing"  // outgoing protocol number as text → LetterID
 	TableOutbox    Table = "outbox"    // number of a letter → Mailing
 	TableAliases   Table = "aliases"   // name as text → Alias; learnt, no rule
+	TableAsked     Table = "asked"     // day/office id → Asked; learnt, no rule
 )
 
 // Tables are all tables.
 var Tables = []Table{TableOffices, TableSeats, TableHosts, TableServices, TableRequests, TableProtocols, TableGrants, TableHoldings,
-	TableLetters, TablePapers, TableOutgoing, TableOutbox, TableTokens, TableAliases}
+	TableLetters, TablePapers, TableOutgoing, TableOutbox, TableTokens, TableAliases, TableAsked}
 
 // Store keeps the records and the journal.
 type Store interface {

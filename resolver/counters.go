@@ -81,6 +81,15 @@ func (r *Resolver) judged(q *query, v verdict) {
 	r.others.counts.of(&q.client)[v]++
 }
 
+// tally counts the name for the client's office. Questions that browsers put beside that for an address are not counted, nor what goes to
+// a forward, nor repetitions within a minute, which the fast path answers.
+func (q *query) tally(s *setup, way Route, allowed bool) {
+	if s.Tally == nil || q.client.Office == nil || policy.Type(q.Type) == policy.TypeAAAA || policy.Type(q.Type) == policy.TypeHTTPS || way.Forward != "" {
+		return
+	}
+	s.Tally.Note(q.client.Office.ID, q.Name(), q.request.Client.Addr(), allowed)
+}
+
 // lanes is how many lanes are counted apart; beyond, they share.
 const lanes = 32
 

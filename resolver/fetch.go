@@ -85,12 +85,13 @@ func (w *waiter) reply(a upstream.Answer, err error) {
 	q.request, q.client, q.at = w.request, w.client, w.request.At
 	q.Read(w.request.Packet) // as before it was detached
 	q.introduce(w.setup, true)
-	defer func() { w.resolver.waits.note(w.resolver.now().Sub(w.request.At)) }()
-	if err := w.resolver.begin(&q.Builder, w.request.Scratch, &q.Query, w.way, w.setup, w.stale, a, err); err != nil {
+	err = w.resolver.begin(&q.Builder, w.request.Scratch, &q.Query, w.way, w.setup, w.stale, a, err)
+	q.at = w.resolver.now() // its TTLs count from here
+	w.resolver.waits.note(q.at.Sub(w.request.At))
+	if err != nil {
 		w.resolver.fail(q, err)
 		return
 	}
-	q.at = w.resolver.now() // its TTLs count from here
 	w.resolver.finish(q, w.way)
 }
 

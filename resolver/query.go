@@ -93,12 +93,14 @@ func (r *Resolver) Serve(req *listen.Request) {
 		r.refuse(q, wire.RcodeRefused, edeNotAuthoritative)
 	case way.Group == nil:
 		r.judged(q, sinkholed)
+		q.tally(setup, way, false)
 		r.sinkhole(q, rules, way, setup)
 	case q.Type == wire.TypeANY:
 		r.judged(q, allowed)
 		r.answerANY(q)
 	default:
 		r.judged(q, allowed)
+		q.tally(setup, way, true)
 		found, kept := r.cache.Find(&q.Builder, req.Scratch(), &q.Query, way.number, q.at)
 		switch found {
 		case answercache.Fresh:

@@ -14,6 +14,7 @@ import (
 	"usciere/policy"
 	"usciere/resolver/answercache"
 	"usciere/resolver/owners"
+	"usciere/resolver/tally"
 	"usciere/resolver/upstream"
 	"usciere/resolver/zone"
 )
@@ -52,6 +53,7 @@ type Setup struct {
 	Encrypted Encrypted
 	Cookies   CookieSecret   // of this server, or of several behind one address
 	Strangers int            // replies in a second to a network outside the site, over UDP; 0: as many as are asked for
+	Tally     *tally.Tally   // counts for which names offices ask; nil: nothing does
 	Fronts    []netip.Prefix // load balancers that name the client in the question (RFC 7871)
 	ClientTTL uint32         // seconds: the longest TTL a client is told
 }

@@ -61,6 +61,7 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		Encrypted: encrypted,
 		Cookies:   cookies,
 		Strangers: s.Limits.Strangers,
+		Tally:     d.counting(s.Asked.Days),
 		Fronts:    s.Front.ECS,
 		ClientTTL: seconds(d.opened.Cache.ClientTTL),
 	}

@@ -60,6 +60,7 @@ var allowances = []struct {
 		"golang.org/x/net/ipv4", "golang.org/x/net/ipv6", "golang.org/x/sys/unix"},
 		"listeners carry bytes in and out and know no policy"},
 	{"resolver/wire", nil, "every other package of the query path stands on it"},
+	{"resolver/tally", []string{"module/policy"}, "it counts names, and asks nobody"},
 	{"resolver/owners", []string{"module/policy", "github.com/hashicorp/golang-lru/v2/..."}, "it remembers names, and asks nobody"},
 	{"resolver/answercache", []string{"module/resolver/wire", "github.com/hashicorp/golang-lru/v2/..."},
 		"offices share one cache, so it must know nothing of them"},

@@ -143,6 +143,7 @@ type daemon struct {
 	pages       *portalPages
 	metrics     *metricsServer
 	desk        *desk
+	asked       askedCounts
 	leases      *lease.Watcher     // nil: no DHCP server's are known
 	stop        context.CancelFunc // ends questions under way
 }
@@ -267,6 +268,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 	var desk sync.WaitGroup
 	desk.Go(func() { d.desk.run(atDesk) })
 	desk.Go(func() { d.keepAliases(atDesk) })
+	desk.Go(func() { d.keepAsked(atDesk) })
 	if d.leases != nil {
 		desk.Go(func() { d.leases.Run(atDesk) })
 	}

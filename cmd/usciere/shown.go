@@ -118,6 +118,9 @@ func (d shown) Trace(rules *policy.Snapshot, c *policy.Client, name policy.Name,
 	return out, err
 }
 
+// KeepAsked writes what was counted.
+func (d shown) KeepAsked() error { return d.writeAsked(time.Now()) }
+
 // Waits are the resolver's.
 func (d shown) Waits() admin.Waits { return admin.Waits(d.resolver.Waits()) }
 

@@ -62,6 +62,8 @@ type Resolver interface {
 	Trace(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) (Trace, error)
 	Counters() Counters
 	Waits() Waits
+	// KeepAsked has what is counted of the offices' questions written.
+	KeepAsked() error
 	OfficeCounts() map[string]OfficeCount
 	CacheStats() CacheStats
 	CacheShow(name policy.Name) []CacheEntry

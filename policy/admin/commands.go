@@ -255,6 +255,16 @@ func (c *Client) Tokens(ctx context.Context) (*TokenList, error) {
 	return get[*TokenList](ctx, c, "/v1/token/list", nil)
 }
 
+// Asked adds up for which names the offices asked on the last days, of one office or, for the empty one, of all; those first that were
+// not granted, at most limit of them.
+func (c *Client) Asked(ctx context.Context, office string, days, limit int) (*AskedList, error) {
+	params := url.Values{"days": {strconv.Itoa(days)}, "limit": {strconv.Itoa(limit)}}
+	if office != "" {
+		params.Set("office", office)
+	}
+	return get[*AskedList](ctx, c, "/v1/asked", params)
+}
+
 // Aliases lists the granted names that lead to somebody new, or all that are remembered.
 func (c *Client) Aliases(ctx context.Context, all bool) (*AliasList, error) {
 	params := url.Values{}

@@ -59,6 +59,7 @@ var everyCommand = []struct {
 	{"/v1/token/revoke", func(ctx context.Context, c *Client) (any, error) {
 		return c.RevokeToken(ctx, policy.RevokeToken{ID: "casa"})
 	}},
+	{"/v1/asked", func(ctx context.Context, c *Client) (any, error) { return c.Asked(ctx, "anagrafe", 7, 10) }},
 	{"/v1/alias/list", func(ctx context.Context, c *Client) (any, error) { return c.Aliases(ctx, true) }},
 	{"/v1/alias/accept", func(ctx context.Context, c *Client) (any, error) {
 		return c.AcceptAliases(ctx, policy.AcceptAliases{Names: []policy.Name{ledName}})

@@ -100,6 +100,8 @@ var routes = []route{
 
 	{"GET", "/v1/explain", read, explain},
 
+	{"GET", "/v1/asked", read, listAsked},
+
 	{"GET", "/v1/alias/list", read, listAliases},
 	{"POST", "/v1/alias/accept", change, apply[policy.AcceptAliases]},
 

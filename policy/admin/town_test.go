@@ -51,6 +51,7 @@ func (*query) Trace(*policy.Snapshot, *policy.Client, policy.Name, policy.Type, 
 }
 
 func (*query) Counters() Counters { return Counters{Allowed: 7, Replies: 9} }
+func (*query) KeepAsked() error   { return nil }
 func (*query) Waits() Waits       { return Waits{Bounds: []float64{1}, Counts: []uint64{2, 3}, Sum: 4} }
 func (*query) OfficeCounts() map[string]OfficeCount {
 	return map[string]OfficeCount{"anagrafe": {Local: 1, Sinkholed: 2, Allowed: 3}}

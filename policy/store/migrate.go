@@ -19,9 +19,10 @@ type layout struct {
 
 // current is the format that this version writes. How to change the format, which adding a table to policy.Tables also is:
 // raise the number, append a step that makes the tables and rewrites the records.
-var current = layout{format: 3, steps: []func(*bbolt.Tx) error{
+var current = layout{format: 4, steps: []func(*bbolt.Tx) error{
 	newTables(policy.TableLetters, policy.TablePapers, policy.TableOutgoing, policy.TableOutbox), // letters
 	newTables(policy.TableTokens, policy.TableAliases),
+	newTables(policy.TableAsked),
 }}
 
 // newTables is a step that makes tables.

@@ -103,7 +103,7 @@ func TestAStoreOfTheFirstFormatGetsTheTablesItLacks(t *testing.T) {
 	}
 	err = db.Update(func(b *bbolt.Tx) error {
 		var all error
-		for _, t := range []policy.Table{policy.TableLetters, policy.TablePapers, policy.TableOutgoing, policy.TableOutbox, policy.TableTokens, policy.TableAliases} {
+		for _, t := range []policy.Table{policy.TableLetters, policy.TablePapers, policy.TableOutgoing, policy.TableOutbox, policy.TableTokens, policy.TableAliases, policy.TableAsked} {
 			all = errors.Join(all, b.DeleteBucket([]byte(t)))
 		}
 		return all

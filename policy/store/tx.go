@@ -67,11 +67,11 @@ func (t *tx) Each(name policy.Table, prefix string, fn func(key string, decode f
 	return nil
 }
 
-// writes notes that a table is written. How sending a letter goes, and what is learnt of aliases, is nobody's change: these alone need no
+// writes notes that a table is written. How sending a letter goes, and what is learnt of aliases and of what is asked, is nobody's change: these alone need no
 // journal entry.
 func (t *tx) writes(name policy.Table) {
 	t.written = true
-	t.changed = t.changed || name != policy.TableOutbox && name != policy.TableAliases
+	t.changed = t.changed || name != policy.TableOutbox && name != policy.TableAliases && name != policy.TableAsked
 }
 
 // Put implements policy.Tx.

@@ -40,8 +40,14 @@ type Settings struct {
 	TLS      TLS       `yaml:"tls" doc:"DNS over TLS, HTTPS and QUIC, beside that of listen, within the limits of tcp; off without addresses."`
 	Front    Front     `yaml:"front" doc:"Load balancers in front, such as dnsdist, that say who asks. Nobody else is believed, and without saying so they speak for nobody."`
 	DHCP     DHCP      `yaml:"dhcp" doc:"Where the leases of the town's DHCP servers are, by which the devices of seats are known wherever they are." reload:"restart"`
+	Asked    Asked     `yaml:"asked" doc:"Counts of the names that offices ask for, without clients, as usciere asked shows them."`
 	Metrics  Metrics   `yaml:"metrics" doc:"Figures for Prometheus, at /metrics, and whether the daemon lives and answers, at /healthz and /readyz; off without addresses. Whoever reaches them may read them." reload:"restart"`
 	Log      Log       `yaml:"log" doc:"The daemon's own log, on standard error."`
+}
+
+// Asked is about the counts of what offices ask for.
+type Asked struct {
+	Days int `yaml:"days" doc:"How many days they are kept, and at most 200 names of an office and day; 0: nothing is counted." min:"0" max:"400"`
 }
 
 // Metrics is where figures are shown.
@@ -205,6 +211,7 @@ func Default() Settings {
 			RandomCase: true,
 			ECH:        true,
 		},
+		Asked:    Asked{Days: 92},
 		Limits:   Limits{Pending: 10_000, PerClient: 200, Strangers: 20},
 		TLS:      TLS{HTTP3: true},
 		Sinkhole: Sinkhole{Mode: "page"},

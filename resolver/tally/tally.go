@@ -1,0 +1,92 @@
+// Package tally counts for which names each office asked, without keeping who did: a name is only told of once several of the office's
+// clients asked for it on the same day, since an office of one person is a person. Which ones they were is in memory alone, for the day at
+// most, and is forgotten with it.
+package tally
+
+import (
+	"net/netip"
+	"sync"
+
+	"usciere/policy"
+)
+
+// maxNames is how many names of one office are counted at once; what came after is not, until names that one client asked once are
+// forgotten again.
+const maxNames = 2000
+
+// Tally is what is counted of a day and not kept yet. All methods may be called from any goroutine.
+type Tally struct {
+	mu      sync.Mutex
+	offices map[string]map[string]*asked // by id, then by name in canonical wire form
+}
+
+// asked is one name of one office.
+type asked struct {
+	allowed, sinkholed uint64 // since it was last taken
+	clients            [policy.FewestClients]netip.Addr
+	n                  int // of them; beyond the fewest it does not count
+}
+
+// Note counts a question of an office's client.
+func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	names := t.offices[office]
+	a := names[string(name)]
+	if a == nil {
+		if len(names) >= maxNames {
+			return
+		}
+		if names == nil {
+			if t.offices == nil {
+				t.offices = map[string]map[string]*asked{}
+			}
+			names = map[string]*asked{}
+			t.offices[office] = names
+		}
+		a = new(asked)
+		names[string(name)] = a
+	}
+	if allowed {
+		a.allowed++
+	} else {
+		a.sinkholed++
+	}
+	for _, c := range a.clients[:a.n] {
+		if c == client {
+			return
+		}
+	}
+	if a.n < len(a.clients) {
+		a.clients[a.n] = client
+		a.n++
+	}
+}
+
+// Take returns what was counted since the last time of the names that enough clients asked for. An office without room loses the names
+// that only one client asked for.
+func (t *Tally) Take() map[string][]policy.AskedName {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := map[string][]policy.AskedName{}
+	for office, names := range t.offices {
+		full := len(names) >= maxNames
+		for name, a := range names {
+			switch {
+			case a.n >= policy.FewestClients && a.allowed+a.sinkholed > 0:
+				all[office] = append(all[office], policy.AskedName{Name: policy.Name(name), Allowed: a.allowed, Sinkholed: a.sinkholed})
+				a.allowed, a.sinkholed = 0, 0
+			case full && a.n == 1:
+				delete(names, name)
+			}
+		}
+	}
+	return all
+}
+
+// Forget forgets all, as at the end of a day.
+func (t *Tally) Forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.offices = nil
+}
