@@ -82,9 +82,9 @@ func (r *Resolver) judged(q *query, v verdict) {
 }
 
 // tally counts the name for the client's office. Questions that browsers put beside that for an address are not counted, nor what goes to
-// a forward, nor repetitions within a minute, which the fast path answers.
+// a forward or comes from a laptop elsewhere, whose address says nothing; nor repetitions within a minute, which the fast path answers.
 func (q *query) tally(s *setup, way Route, allowed bool) {
-	if s.Tally == nil || q.client.Office == nil || policy.Type(q.Type) == policy.TypeAAAA || policy.Type(q.Type) == policy.TypeHTTPS || way.Forward != "" {
+	if s.Tally == nil || q.client.Office == nil || q.client.Away || policy.Type(q.Type) == policy.TypeAAAA || policy.Type(q.Type) == policy.TypeHTTPS || way.Forward != "" {
 		return
 	}
 	s.Tally.Note(q.client.Office.ID, q.Name(), q.request.Client.Addr(), allowed)

@@ -48,15 +48,18 @@ func (d *daemon) writeAsked(now time.Time) error {
 	a := &d.asked
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	counted, of := a.tally.Take(), now
+	counted, of, newDay := a.tally.Take(), now, a.last.IsZero()
 	if zone := d.rules.Snapshot().Town().Zone; !a.last.IsZero() && a.last.In(zone).Format(time.DateOnly) != now.In(zone).Format(time.DateOnly) {
-		of = a.last
+		of, newDay = a.last, true
 		a.tally.Forget()
 	}
 	a.last = now
 	days := d.inForce.Load().settings.Asked.Days
-	if days == 0 {
+	switch {
+	case days == 0:
 		a.tally.Forget()
+	case len(counted) == 0 && !newDay: // nothing is too old either
+		return nil
 	}
 	return d.rules.CountAsked(of, counted, days)
 }

@@ -24,11 +24,21 @@ type Tally struct {
 type asked struct {
 	allowed, sinkholed uint64 // since it was last taken
 	clients            [policy.FewestClients]netip.Addr
-	n                  int // of them; beyond the fewest it does not count
+	n                  int // of them, up to the fewest
+}
+
+// machine is what is counted as one client. A machine has one IPv4 address, but IPv6 addresses without end (RFC 8981), so that all those
+// of a /64 are one.
+func machine(client netip.Addr) netip.Addr {
+	if client = client.Unmap().WithZone(""); client.Is6() {
+		return netip.PrefixFrom(client, 64).Masked().Addr()
+	}
+	return client
 }
 
 // Note counts a question of an office's client.
 func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool) {
+	client = machine(client)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	names := t.offices[office]
