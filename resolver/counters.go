@@ -24,7 +24,10 @@ const (
 	answeredHere verdict = iota // from a local zone, or by a special name
 	sinkholed
 	allowed // from the cache or upstream
+	unjudged
 )
+
+func (v verdict) String() string { return [...]string{"local", "sinkholed", "allowed", "refused"}[v] }
 
 // verdicts count an office's questions by verdict.
 type verdicts [allowed + 1]uint64
@@ -33,10 +36,7 @@ type verdicts [allowed + 1]uint64
 type officeCounts map[string]*verdicts
 
 func (o *officeCounts) of(c *policy.Client) *verdicts {
-	id := ""
-	if c.Office != nil {
-		id = c.Office.ID
-	}
+	id := officeOf(c)
 	if *o == nil {
 		*o = officeCounts{}
 	}
@@ -63,6 +63,7 @@ func (f *fastpath) of(c *policy.Client) *verdicts {
 
 // judged counts what became of a question, in all and of the client's office.
 func (r *Resolver) judged(q *query, v verdict) {
+	q.verdict = v
 	c := r.count(q)
 	switch v {
 	case answeredHere:

@@ -200,7 +200,7 @@ func (r *Resolver) recall(q *query) bool {
 			r.judged(q, sinkholed)
 		}
 		r.count(q).replies.Add(1)
-		q.request.Reply(q.Restate(q.request.Scratch(), said))
+		r.reply(q, q.Restate(q.request.Scratch(), said))
 		return true
 	}
 	switch r.cache.Again(s.kept, &q.Builder, q.request.Scratch(), &q.Query, q.at) {

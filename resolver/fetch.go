@@ -29,7 +29,7 @@ func (r *Resolver) detached(q *query, do func(*query)) bool {
 	if !ok {
 		return false
 	}
-	later := &query{request: req, client: q.client, at: q.at}
+	later := &query{request: req, client: q.client, verdict: q.verdict, at: q.at}
 	go func() {
 		defer end(req)
 		if later.Read(req.Packet) == wire.Good {
@@ -82,7 +82,7 @@ func (w *waiter) reply(a upstream.Answer, err error) {
 	defer end(w.request)
 	q := queries.Get().(*query)
 	defer q.release()
-	q.request, q.client, q.at = w.request, w.client, w.request.At
+	q.request, q.client, q.verdict, q.at = w.request, w.client, allowed, w.request.At
 	q.Read(w.request.Packet) // as before it was detached
 	q.introduce(w.setup, true)
 	err = w.resolver.begin(&q.Builder, w.request.Scratch, &q.Query, w.way, w.setup, w.stale, a, err)
@@ -219,7 +219,7 @@ func (r *Resolver) finish(q *query, way Route) {
 		r.targets.learn(&q.client, q.Name(), t, reply, q.at)
 	}
 	r.count(q).replies.Add(1)
-	q.request.Reply(reply)
+	r.reply(q, reply)
 }
 
 // fail answers SERVFAIL; what went wrong is the operator's business, the client is only told where.

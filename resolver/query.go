@@ -8,6 +8,7 @@ import (
 	"usciere/resolver/answercache"
 	"usciere/resolver/blocklist"
 	"usciere/resolver/listen"
+	"usciere/resolver/tap"
 	"usciere/resolver/upstream"
 	"usciere/resolver/wire"
 	"usciere/resolver/zone"
@@ -19,6 +20,7 @@ type query struct {
 	wire.Builder
 	request *listen.Request
 	client  policy.Client
+	verdict verdict
 	at      time.Time
 	page    [16]byte  // the block page's address
 	fast    *fastpath // of the question's lane; nil: the question is not for it, or somebody else is at it
@@ -43,7 +45,7 @@ func (q *query) release() {
 func (r *Resolver) Serve(req *listen.Request) {
 	q := queries.Get().(*query)
 	defer q.release()
-	q.request, q.at = req, req.At
+	q.request, q.at, q.verdict = req, req.At, unjudged
 
 	outcome := q.Read(req.Packet)
 	if outcome == wire.Drop {
@@ -53,6 +55,7 @@ func (r *Resolver) Serve(req *listen.Request) {
 	rules, setup := r.rules.Snapshot(), r.setup.Load()
 	if outcome != wire.Good || !answerable(&q.Query, setup) {
 		r.count(q).malformed.Add(1)
+		q.client = policy.Client{} // whoever was the last
 		q.introduce(setup, false)
 		if rules.Inside(req.Client.Addr()) || !r.holdBack(q, setup) {
 			r.protest(q, outcome)
@@ -255,5 +258,27 @@ func (r *Resolver) send(q *query) {
 	if q.lasts != briefly {
 		q.remember(reply)
 	}
+	r.reply(q, reply)
+}
+
+// reply sends what is a reply in the end, and keeps it where the client is traced.
+func (r *Resolver) reply(q *query, reply []byte) {
+	if trace := r.tap.Of(officeOf(&q.client), q.request.Client.Addr()); trace != nil {
+		trace.Note(tap.Exchange{
+			Asked: q.request.At, Told: r.now(), Client: q.request.Client, Local: q.request.Local, Transport: q.request.Transport,
+			Office: officeOf(&q.client), Verdict: q.verdict.String(), Question: q.request.Packet, Reply: reply,
+		})
+	}
 	q.request.Reply(reply)
 }
+
+// officeOf is the id of a client's office; empty: it is in none.
+func officeOf(c *policy.Client) string {
+	if c.Office == nil {
+		return ""
+	}
+	return c.Office.ID
+}
+
+// Tap is where what clients ask and are told can be listened to.
+func (r *Resolver) Tap() *tap.Tap { return &r.tap }

@@ -15,6 +15,7 @@ import (
 	"usciere/resolver/answercache"
 	"usciere/resolver/owners"
 	"usciere/resolver/tally"
+	"usciere/resolver/tap"
 	"usciere/resolver/upstream"
 	"usciere/resolver/zone"
 )
@@ -35,6 +36,7 @@ type Resolver struct {
 		counts officeCounts
 	}
 	waits waits
+	tap   tap.Tap
 
 	prefetching atomic.Int32 // answers being refreshed before their end
 	// after calls a function after a time, unless it is stopped: time.AfterFunc.

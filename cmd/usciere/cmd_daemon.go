@@ -48,6 +48,9 @@ func statusCommand() *cobra.Command {
 			}
 			s.detail("letters", st.Letters.String())
 			s.detail("you", fmt.Sprintf("%s (uid %d), may %s", st.You.Name, st.You.UID, st.You.Permit))
+			if d.Trace != nil {
+				s.detail("trace", describeTrace(*d.Trace)...)
+			}
 			for _, p := range d.Problems {
 				s.detail("problem", p)
 			}

@@ -61,6 +61,8 @@ var allowances = []struct {
 		"listeners carry bytes in and out and know no policy"},
 	{"resolver/wire", nil, "every other package of the query path stands on it"},
 	{"resolver/tally", []string{"module/policy"}, "it counts names, and asks nobody"},
+	{"resolver/tap", []string{"module/resolver/listen", "github.com/miekg/dns", "github.com/dnstap/golang-dnstap", "google.golang.org/protobuf/proto"},
+		"it keeps messages; whose was decided before"},
 	{"resolver/owners", []string{"module/policy", "github.com/hashicorp/golang-lru/v2/..."}, "it remembers names, and asks nobody"},
 	{"resolver/answercache", []string{"module/resolver/wire", "github.com/hashicorp/golang-lru/v2/..."},
 		"offices share one cache, so it must know nothing of them"},

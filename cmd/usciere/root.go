@@ -31,7 +31,7 @@ func rootCommand() *cobra.Command {
 		serveCommand(), checkCommand(), restoreCommand(),
 		statusCommand(), topCommand(),
 		officeCommand(), networkCommand(), hostCommand(), seatCommand(), deviceCommand(), dhcpCommand(), tokenCommand(), serviceCommand(),
-		requestCommand(), allowCommand(), grantCommand(), explainCommand(), aliasCommand(), askedCommand(),
+		requestCommand(), allowCommand(), grantCommand(), explainCommand(), aliasCommand(), askedCommand(), traceCommand(),
 		letterCommand(), outboxCommand(),
 		auditCommand(), registerCommand(), reviewCommand(),
 		exportCommand(), applyCommand(), importCommand(), schemaCommand(),

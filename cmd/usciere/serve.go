@@ -144,6 +144,7 @@ type daemon struct {
 	metrics     *metricsServer
 	desk        *desk
 	asked       askedCounts
+	tracing     tracing
 	leases      *lease.Watcher     // nil: no DHCP server's are known
 	stop        context.CancelFunc // ends questions under way
 }
@@ -157,6 +158,7 @@ type inForce struct {
 // open brings everything up, or nothing: ports and settings first, so that a start that cannot be leaves no store behind.
 func open(s settings.Settings, o serveOptions) (_ *daemon, err error) {
 	d := &daemon{options: o, opened: s, level: new(slog.LevelVar), started: time.Now(), cookies: resolver.NewCookieSecret()}
+	d.tracing.daemon = d
 	d.log = newLog(os.Stderr, s.Log, d.level)
 	slog.SetDefault(d.log) // for packages that only speak of faults
 	defer func() {
@@ -341,6 +343,7 @@ func (d *daemon) drain(served <-chan error) error {
 		d.log.Warn("stopped with questions under way", "error", err)
 	}
 	err := <-served
+	d.tracing.close()
 	if d.inForce.Load().settings.Cache.Persist {
 		d.saveCache()
 	}

@@ -18,7 +18,7 @@ func (d *daemon) openAdmin(path string, groups settings.Admin) (err error) {
 		return err
 	}
 	d.admin = admin.New(admin.Config{
-		Rules: d.rules, Store: d.store, Resolver: shown{d},
+		Rules: d.rules, Store: d.store, Resolver: shown{d}, Traces: &d.tracing,
 		Groups:  admin.Groups{Admin: groups.Group, Viewer: groups.Viewers, Head: groups.Head},
 		Version: Version, Started: d.started, Daemon: d.describe, Log: d.log,
 		Leases:  d.leaseList,
@@ -37,6 +37,9 @@ func (d *daemon) describe() admin.Daemon {
 	out.HTTPS, out.ServerName = d.named()
 	out.Page = d.pages.addresses()
 	out.Metrics = d.metrics.addresses()
+	if t, under := d.tracing.state(); under {
+		out.Trace = &t
+	}
 	out.Problems = d.problems()
 	return out
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Rules    *policy.Live
 	Store    Store
 	Resolver Resolver
+	Traces   Tracer
 	Groups   Groups
 	Version  string // of the program
 	Started  time.Time

@@ -45,6 +45,8 @@ type Daemon struct {
 	State    string   `json:"state,omitempty"`    // folder
 	Config   string   `json:"config,omitempty"`   // settings file
 	Problems []string `json:"problems,omitempty"` // what an administrator should look at
+
+	Trace *policy.Tracing `json:"trace,omitempty"` // under way
 }
 
 // Counters are what became of the questions since start; each is counted once.

@@ -60,6 +60,12 @@ var everyCommand = []struct {
 		return c.RevokeToken(ctx, policy.RevokeToken{ID: "casa"})
 	}},
 	{"/v1/asked", func(ctx context.Context, c *Client) (any, error) { return c.Asked(ctx, "anagrafe", 7, 10) }},
+	{"/v1/trace/start", func(ctx context.Context, c *Client) (any, error) {
+		return c.StartTrace(ctx, policy.StartTrace{Office: "anagrafe", Minutes: 10, Purpose: "il portale non si apre"})
+	}},
+	{"/v1/trace/show", func(ctx context.Context, c *Client) (any, error) { return c.Trace(ctx, 1) }},
+	{"/v1/trace/export", func(ctx context.Context, c *Client) (any, error) { return c.ExportTrace(ctx, io.Discard) }},
+	{"/v1/trace/stop", func(ctx context.Context, c *Client) (any, error) { return c.StopTrace(ctx) }},
 	{"/v1/alias/list", func(ctx context.Context, c *Client) (any, error) { return c.Aliases(ctx, true) }},
 	{"/v1/alias/accept", func(ctx context.Context, c *Client) (any, error) {
 		return c.AcceptAliases(ctx, policy.AcceptAliases{Names: []policy.Name{ledName}})

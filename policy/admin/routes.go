@@ -102,6 +102,11 @@ var routes = []route{
 
 	{"GET", "/v1/asked", read, listAsked},
 
+	{"POST", "/v1/trace/start", decide, startTrace},
+	{"GET", "/v1/trace/show", change, showTrace},
+	{"GET", "/v1/trace/export", change, exportTrace},
+	{"POST", "/v1/trace/stop", change, stopTrace},
+
 	{"GET", "/v1/alias/list", read, listAliases},
 	{"POST", "/v1/alias/accept", change, apply[policy.AcceptAliases]},
 

@@ -28,7 +28,10 @@ var (
 )
 
 // query is the query path as the tests have it: one local zone, one answer in the cache.
-type query struct{ flushed []policy.Name }
+type query struct {
+	flushed []policy.Name
+	traced  policy.EndTrace
+}
 
 func (*query) Explain(rules *policy.Snapshot, c *policy.Client, name policy.Name, t policy.Type, at time.Time) Judgement {
 	j := Judgement{Verdict: rules.Decide(c, []byte(name), t, at), Mode: policy.Page}
@@ -74,6 +77,22 @@ func (*query) Upstreams() []Upstream {
 
 func (*query) SecurityLists() []SecurityList {
 	return []SecurityList{{File: "/var/lib/lists/evil", Format: "hosts", Names: 3, Hits: 1, Modified: noon}}
+}
+
+// Start, Stop, Read and Export are a trace's.
+func (q *query) Start(who policy.Actor, wanted policy.StartTrace) (*policy.Tracing, error) {
+	q.traced = policy.EndTrace{Tracing: policy.Tracing{Office: wanted.Office, Purpose: wanted.Purpose, By: who.Name, Begun: noon, Until: noon.Add(time.Hour)}}
+	return &q.traced.Tracing, nil
+}
+func (q *query) Stop(policy.Actor) (*policy.EndTrace, error) { return &q.traced, nil }
+func (q *query) Read(_ policy.Actor, from uint64, _ int) (*TracePage, error) {
+	return &TracePage{Tracing: q.traced.Tracing, Seen: from, Questions: []TracedQuestion{{Number: from, Client: "10.20.1.9"}}}, nil
+}
+func (q *query) Export(policy.Actor) (func(io.Writer) error, error) {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, "dnstap")
+		return err
+	}, nil
 }
 
 // desk is a served socket and a client of it.
@@ -134,7 +153,7 @@ func open(t testing.TB, edit ...func(*Server)) *desk {
 	}
 	d := &desk{t: t, query: &query{}, store: st, socket: socketPath(t)}
 	d.server = New(Config{
-		Rules: rules, Store: st, Resolver: d.query, Version: "0.0.0", Started: noon.Add(-time.Hour),
+		Rules: rules, Store: st, Resolver: d.query, Traces: d.query, Version: "0.0.0", Started: noon.Add(-time.Hour),
 		Letters: func() letter.Style { return letter.Style{Town: "Comune Demo", Mail: true, Domain: "comune.example.it"} },
 		Daemon:  func() Daemon { return Daemon{Town: "Comune Demo"} },
 		Now:     func() time.Time { return noon }, Log: quiet,

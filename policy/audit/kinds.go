@@ -60,6 +60,8 @@ var kinds = map[string]func(*Rules, journal.Entry) string{
 	"letter.remind":   readLetters,
 
 	"alias.accept":  func(*Rules, journal.Entry) string { return "" }, // of no rule
+	"trace.start":   func(*Rules, journal.Entry) string { return "" }, // of no rule either
+	"trace.end":     func(*Rules, journal.Entry) string { return "" },
 	"store.restore": func(*Rules, journal.Entry) string { return "" }, // the records are those of the entries before it
 }
 

@@ -215,6 +215,7 @@ mail: {server: "posta.example.it:2525", from: ced@example.it, tls: tls, ca: ca.p
 identity: {nsid: "dns 1", version: true, cookie_secret_file: c.key}
 limits: {pending: 500, pending_per_client: 50, strangers: 0}
 asked: {days: 7}
+trace: {longest: 15m, memory: 1MiB}
 cache: {entries: 5000, memory: 1GiB, min_ttl: 5s, max_ttl: 12h, negative_ttl: 10m, client_ttl: 60s, stale_max: 0s, failure_min: 1s, failure_max: 1m, prefetch: false, persist: false}
 tcp: {connections: 100, per_client: 10, idle: 30s}
 tls: {certificate: c.pem, key: /k.pem, listen: ["10.20.0.53:853"], https: [":8443"], http3: false, quic: ["10.20.0.53:853"], name: dns.comune.example.it}
@@ -257,6 +258,7 @@ log: {level: warn, format: json}
 		TCP:      TCP{100, 10, 30 * time.Second},
 		Limits:   Limits{500, 50, 0},
 		Asked:    Asked{7},
+		Trace:    Trace{15 * time.Minute, MiB},
 		TLS:      TLS{"c.pem", "/k.pem", []string{"10.20.0.53:853"}, []string{":8443"}, false, []string{"10.20.0.53:853"}, "dns.comune.example.it"},
 		Front:    Front{[]netip.Prefix{netip.MustParsePrefix("10.20.0.2/32")}, []netip.Prefix{netip.MustParsePrefix("fd00::2/128")}},
 		DHCP:     DHCP{[]LeaseSource{{"kea", "kea.csv"}, {"isc", "/l"}}, true},

@@ -41,6 +41,7 @@ type Settings struct {
 	Front    Front     `yaml:"front" doc:"Load balancers in front, such as dnsdist, that say who asks. Nobody else is believed, and without saying so they speak for nobody."`
 	DHCP     DHCP      `yaml:"dhcp" doc:"Where the leases of the town's DHCP servers are, by which the devices of seats are known wherever they are." reload:"restart"`
 	Asked    Asked     `yaml:"asked" doc:"Counts of the names that offices ask for, without clients, as usciere asked shows them."`
+	Trace    Trace     `yaml:"trace" doc:"Traces of what an office's clients, or one machine, ask and are told, for a stated purpose and a while; see usciere trace."`
 	Metrics  Metrics   `yaml:"metrics" doc:"Figures for Prometheus, at /metrics, and whether the daemon lives and answers, at /healthz and /readyz; off without addresses. Whoever reaches them may read them." reload:"restart"`
 	Log      Log       `yaml:"log" doc:"The daemon's own log, on standard error."`
 }
@@ -48,6 +49,12 @@ type Settings struct {
 // Asked is about the counts of what offices ask for.
 type Asked struct {
 	Days int `yaml:"days" doc:"How many days they are kept, and at most 200 names of an office and day; 0: nothing is counted." min:"0" max:"400"`
+}
+
+// Trace is about looking on.
+type Trace struct {
+	Longest time.Duration `yaml:"longest" doc:"How long a trace lasts at most, until all of it is deleted; 0s: there are none." min:"0s" max:"24h"`
+	Memory  Size          `yaml:"memory" doc:"Memory of what is kept of one, about; beyond it, the oldest is forgotten." min:"64KiB" max:"1GiB"`
 }
 
 // Metrics is where figures are shown.
@@ -212,6 +219,7 @@ func Default() Settings {
 			ECH:        true,
 		},
 		Asked:    Asked{Days: 92},
+		Trace:    Trace{Longest: time.Hour, Memory: 8 * MiB},
 		Limits:   Limits{Pending: 10_000, PerClient: 200, Strangers: 20},
 		TLS:      TLS{HTTP3: true},
 		Sinkhole: Sinkhole{Mode: "page"},
