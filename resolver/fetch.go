@@ -54,7 +54,7 @@ type waiter struct {
 	resolver *Resolver
 	request  *listen.Request
 	client   policy.Client
-	way      Route
+	way      *Route
 	setup    *setup
 	stale    bool // the cache has a stale answer
 }
@@ -68,8 +68,8 @@ func (r *Resolver) fetch(q *query, way Route, s *setup, stale bool) {
 	req, ok := q.request.Detach()
 	switch {
 	case ok:
-		w := &waiter{resolver: r, request: req, client: q.client, way: way, setup: s, stale: stale}
-		r.ask(&q.Query, way, s, stale, w.reply)
+		w := &waiter{resolver: r, request: req, client: q.client, way: &way, setup: s, stale: stale}
+		r.ask(&q.Query, &way, s, stale, w.reply)
 	case stale && r.cache.Stale(&q.Builder, q.request.Scratch(), &q.Query, way.number, q.at):
 		r.finish(q, way)
 	default:
@@ -92,11 +92,11 @@ func (w *waiter) reply(a upstream.Answer, err error) {
 		w.resolver.fail(q, err)
 		return
 	}
-	w.resolver.finish(q, w.way)
+	w.resolver.finish(q, *w.way)
 }
 
 // ask asks the upstream group. What it comes to goes to then, once; with stale, so does errLate when that takes long.
-func (r *Resolver) ask(q *wire.Query, way Route, s *setup, stale bool, then func(upstream.Answer, error)) {
+func (r *Resolver) ask(q *wire.Query, way *Route, s *setup, stale bool, then func(upstream.Answer, error)) {
 	late := func() {}
 	if stale {
 		then, late = r.inTime(way.Group, then)
@@ -134,7 +134,7 @@ func (r *Resolver) inTime(group *upstream.Group, then func(upstream.Answer, erro
 }
 
 // await asks the upstream group and begins the reply to q in b, when it has answered or, with stale, could not in time.
-func (r *Resolver) await(b *wire.Builder, q *wire.Query, way Route, s *setup, stale bool) (err error) {
+func (r *Resolver) await(b *wire.Builder, q *wire.Query, way *Route, s *setup, stale bool) (err error) {
 	begun := make(chan struct{})
 	r.ask(q, way, s, stale, func(a upstream.Answer, failed error) {
 		defer close(begun)
@@ -146,7 +146,7 @@ func (r *Resolver) await(b *wire.Builder, q *wire.Query, way Route, s *setup, st
 
 // begin begins the reply to q in b with what the group came to, or else with what the cache has. A group that is late counts as
 // failing, so that the next client need not wait as well.
-func (r *Resolver) begin(b *wire.Builder, scratch func() []byte, q *wire.Query, way Route, s *setup, stale bool, a upstream.Answer, err error) error {
+func (r *Resolver) begin(b *wire.Builder, scratch func() []byte, q *wire.Query, way *Route, s *setup, stale bool, a upstream.Answer, err error) error {
 	if errors.Is(err, upstream.ErrKnown) && r.cache.Get(b, scratch(), q, way.number, r.now()).Replied() {
 		return nil
 	}
@@ -176,7 +176,7 @@ func asked(q *wire.Query) upstream.Question {
 func isFailure(a upstream.Answer) bool { return uint16(a.Msg[3]&0xF) == wire.RcodeServFail }
 
 // keeper keeps what a question comes to, also when nobody waits for it any more.
-func (r *Resolver) keeper(q upstream.Question, way Route, s *setup) func(upstream.Answer, error) {
+func (r *Resolver) keeper(q upstream.Question, way *Route, s *setup) func(upstream.Answer, error) {
 	return func(a upstream.Answer, err error) {
 		name, at := []byte(q.Name), r.now()
 		switch {
@@ -185,7 +185,7 @@ func (r *Resolver) keeper(q upstream.Question, way Route, s *setup) func(upstrea
 			if way.Forward != "" { // what a domain controller says holds as long as it says
 				put = r.cache.PutExact
 			}
-			r.noteOwners(policy.Name(q.Name), way, a.Msg, at)
+			r.noteOwners(policy.Name(q.Name), *way, a.Msg, at)
 			put(name, q.Type, q.Class, q.DO, q.CD, way.number, a.Msg, a.TTL, a.AD, at)
 		case errors.Is(err, upstream.ErrClosed) || errors.Is(err, upstream.ErrOverloaded) || r.setup.Load() != s: // says nothing of the servers in use
 		default:
@@ -202,7 +202,7 @@ func (r *Resolver) prefetch(q *wire.Query, way Route, s *setup) {
 	}
 	question := asked(q)
 	over := func(upstream.Answer, error) { r.prefetching.Add(-1) } // what comes of it is in the cache
-	if err := way.Group.Start(question, upstream.Keeper{Landed: r.keeper(question, way, s)}, over); err != nil {
+	if err := way.Group.Start(question, upstream.Keeper{Landed: r.keeper(question, &way, s)}, over); err != nil {
 		over(upstream.Answer{}, err)
 	}
 }

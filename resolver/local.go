@@ -95,7 +95,7 @@ func (r *Resolver) outside(q *query, target []byte, way Route, s *setup) (*dns.M
 		r.prefetch(&inner, way, s)
 	}
 	if !found.Replied() {
-		if err := r.await(b, &inner, way, s, found == answercache.Expired); err != nil {
+		if err := r.await(b, &inner, &way, s, found == answercache.Expired); err != nil {
 			return nil, err
 		}
 	}

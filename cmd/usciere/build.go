@@ -78,12 +78,12 @@ func (d *daemon) build(s settings.Settings) (resolver.Setup, groups, error) {
 		}
 		outside.Private = append(outside.Private, string(name))
 	}
-	outside.Secure = secure
+	outside.Secure, outside.Together = secure, d.dns.Together
 	out.Upstream = upstream.New(outside)
 	all := groups{out.Upstream}
 	for i, f := range s.Forwards {
 		config := groupConfig("forward "+f.Zones[0], f.Servers, f.Strategy, s.Upstream)
-		config.Secure = secure
+		config.Secure, config.Together = secure, d.dns.Together
 		forward := resolver.Forward{Group: upstream.New(config)}
 		all = append(all, forward.Group)
 		for _, text := range settings.Domains(f.Zones) {

@@ -3,7 +3,6 @@ package listen
 import (
 	"encoding/binary"
 	"net/netip"
-	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -102,16 +101,6 @@ func (b *batch) peer(i int) netip.AddrPort {
 	return netip.AddrPortFrom(addr, binary.BigEndian.Uint16(port[:]))
 }
 
-// zonedPeer is the sender of the i-th datagram as package net writes to it: a link-local address with its zone, as a number.
-func (b *batch) zonedPeer(i int) netip.AddrPort {
-	peer := b.peer(i)
-	if peer.Addr().Is6() && b.peers[i].Scope_id != 0 {
-		zone := strconv.FormatUint(uint64(b.peers[i].Scope_id), 10)
-		peer = netip.AddrPortFrom(peer.Addr().WithZone(zone), peer.Port())
-	}
-	return peer
-}
-
 // reply puts msg, which lies in the batch, after the replies so far, for the client of the i-th datagram.
 func (b *batch) reply(i int, msg, control []byte) {
 	k := b.replies
@@ -122,10 +111,4 @@ func (b *batch) reply(i int, msg, control []byte) {
 	h.Name, h.Namelen = b.in[i].header.Name, b.in[i].header.Namelen
 	h.Control = unsafe.SliceData(control)
 	h.SetControllen(len(control))
-}
-
-// send hands the replies to the kernel, beginning with the first-th, and says how many it took; it does not wait.
-func (b *batch) send(fd uintptr, first int) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&b.out[first])), uintptr(b.replies-first), unix.MSG_DONTWAIT, 0, 0)
-	return int(n), errno
 }

@@ -124,6 +124,7 @@ type Server struct {
 	workers  sync.WaitGroup // readers, acceptors, connections
 	detached sync.WaitGroup // detached requests; grows only from workers
 	pending  atomic.Int64   // the same, as a number to be limited
+	together atomic.Int64   // calls of Together under way
 
 	introduced atomic.Int64 // connections of load balancers that have not said yet whose they are
 
@@ -167,7 +168,12 @@ func Open(cfg Config) (*Server, error) {
 		s.addrs = append(s.addrs, b.addr)
 		s.tcp = append(s.tcp, b.tcp)
 		for _, conn := range b.udp {
-			s.udp = append(s.udp, &udpSocket{server: s, conn: conn, local: b.addr, lane: len(s.udp) + 1})
+			raw, err := conn.SyscallConn()
+			if err != nil {
+				closeAll(bound)
+				return nil, err
+			}
+			s.udp = append(s.udp, &udpSocket{server: s, conn: conn, raw: raw, local: b.addr, lane: len(s.udp) + 1})
 		}
 	}
 	return s, nil

@@ -52,10 +52,10 @@ type Request struct {
 	Lane int
 
 	udp     *udpSocket
-	batch   *batch         // that the message came in, until Serve returns
-	place   int            // in the batch
-	peer    netip.AddrPort // of a detached request over UDP: the client as the socket knows it, zone included
-	control []byte         // the control message that gives a UDP reply its source address; none when the socket has only one
+	batch   *batch // that the message came in, until Serve returns
+	place   int    // in the batch
+	peer    peer   // of a detached request over UDP
+	control []byte // the control message that gives a UDP reply its source address; none when the socket has only one
 	tcp     *tcpConn
 	awaited *awaited // of a stream of its own, over HTTPS or QUIC
 
@@ -100,12 +100,11 @@ func (r *Request) Reply(msg []byte) {
 	default:
 		if r.udp != nil {
 			r.giveBack() // before the reply is out: who has it may ask again at once
-			r.udp.write(r, msg)
-			r.server().detached.Done()
+			r.udp.answer(r, msg)
 		} else {
 			r.tcp.enqueue(r, msg)
+			r.releaseScratch()
 		}
-		r.releaseScratch()
 	}
 }
 
@@ -130,7 +129,7 @@ func (r *Request) Detach() (*Request, bool) {
 		udp: r.udp, control: octets[n:], tcp: r.tcp, awaited: r.awaited,
 	}
 	if r.batch != nil {
-		r.detached.peer = r.batch.zonedPeer(r.place)
+		r.detached.peer = peer{r.batch.peers[r.place], r.batch.in[r.place].header.Namelen}
 		r.udp.detached = true
 	} else if r.tcp != nil {
 		r.tcp.startWriter()

@@ -15,7 +15,7 @@ func (g *Group) ready() (err error) {
 	if g.udp != nil {
 		return nil
 	}
-	if g.udp, err = newExchanges(g.random); err == nil {
+	if g.udp, err = newExchanges(g.random, g.cfg.Together); err == nil {
 		g.work.Go(g.dispatch)
 		g.replies.Go(g.udp.listen)
 	}
@@ -111,7 +111,8 @@ func (g *Group) begin(f *flight) {
 			if ctx.Err() != nil {
 				return Answer{}, context.Cause(ctx)
 			}
-			c.failures[index], c.tried = err, 1
+			c.failures, c.tried = make([]error, len(g.servers)), 1
+			c.failures[index] = err
 			return g.fly(ctx, c)
 		})
 	}

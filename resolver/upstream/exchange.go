@@ -41,9 +41,10 @@ type exchange struct {
 // that the runtime's poller watches in turn: a question costs no goroutine, no timer, and no wake-up when others' answers come
 // with its own.
 type exchanges struct {
-	random *random
-	fd     int      // of the epoll instance
-	epoll  *os.File // the same, for the runtime's poller
+	random   *random
+	together func(func()) // see Config
+	fd       int          // of the epoll instance
+	epoll    *os.File     // the same, for the runtime's poller
 
 	mu    sync.Mutex
 	byFD  []*exchange // by descriptor; nil where there is none
@@ -51,7 +52,7 @@ type exchanges struct {
 }
 
 // newExchanges makes the epoll instance; listen must follow, and close.
-func newExchanges(r *random) (*exchanges, error) {
+func newExchanges(r *random, together func(func())) (*exchanges, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err == nil {
 		err = unix.SetNonblock(fd, true) // for package os to watch it
@@ -59,7 +60,7 @@ func newExchanges(r *random) (*exchanges, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing to ask upstream: %w", os.NewSyscallError("epoll_create1", err))
 	}
-	return &exchanges{random: r, fd: fd, epoll: os.NewFile(uintptr(fd), "epoll"), timed: list.New()}, nil
+	return &exchanges{random: r, together: together, fd: fd, epoll: os.NewFile(uintptr(fd), "epoll"), timed: list.New()}, nil
 }
 
 // begin sends the query of x from a fresh socket. When it fails, done is not called. Those with an until must come in its order, and
@@ -157,19 +158,23 @@ func (e *exchanges) listen() {
 		return // closed
 	}
 	var events [wakeful]unix.EpollEvent
+	var ready int
 	buf := make([]byte, udpBuffer)
+	receive := func() {
+		for i, event := range events[:ready] {
+			e.receive(int(event.Fd), buf)
+			if i%turn == turn-1 {
+				runtime.Gosched()
+			}
+		}
+	}
 	_ = raw.Read(func(epoll uintptr) bool { // until it is closed
 		for {
 			n, _, _ := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, epoll, uintptr(unsafe.Pointer(&events)), wakeful, 0, 0, 0)
-			if int(n) <= 0 {
+			if ready = int(n); ready <= 0 {
 				return false
 			}
-			for i, event := range events[:n] {
-				e.receive(int(event.Fd), buf)
-				if i%turn == turn-1 {
-					runtime.Gosched()
-				}
-			}
+			e.together(receive)
 		}
 	})
 }

@@ -141,15 +141,20 @@ func (g *Group) tell(f *flight, a Answer, err error) {
 	waiting := f.waiting
 	f.waiting = nil
 	g.mu.Unlock()
-	all := func() {
-		for _, done := range waiting {
-			_ = survive(func() { done(a, err) })
-		}
-	}
 	if len(waiting) < crowd {
-		all()
+		tellAll(waiting, a, err)
 	} else {
-		g.replies.Go(all)
+		g.tellAside(waiting, a, err)
+	}
+}
+
+func (g *Group) tellAside(waiting []func(Answer, error), a Answer, err error) {
+	g.replies.Go(func() { g.cfg.Together(func() { tellAll(waiting, a, err) }) })
+}
+
+func tellAll(waiting []func(Answer, error), a Answer, err error) {
+	for _, done := range waiting {
+		_ = survive(func() { done(a, err) })
 	}
 }
 

@@ -19,18 +19,21 @@ type course struct {
 	plan     plan
 	askedAt  time.Time // by the clock of the configuration
 	deadline time.Time
-	failures []error // by server; nil: not asked yet, or no failure
+	failures []error // by server; nil: not asked yet, or no failure. There are none before the first
 	tried    int     // batches of the first round that have failed
 }
 
 func (g *Group) newCourse(q Question) *course {
 	askedAt := g.cfg.Now()
-	return &course{q: q, plan: g.plan(askedAt), askedAt: askedAt, deadline: time.Now().Add(g.cfg.Timeout), failures: make([]error, len(g.servers))}
+	return &course{q: q, plan: g.plan(askedAt), askedAt: askedAt, deadline: time.Now().Add(g.cfg.Timeout)}
 }
 
 // fly asks the servers as planned until one answers, time is up, or ctx ends, with its cause; those that kept silent are asked
 // again.
 func (g *Group) fly(ctx context.Context, c *course) (Answer, error) {
+	if c.failures == nil {
+		c.failures = make([]error, len(g.servers))
+	}
 	if c.plan.probe != nil {
 		g.tryRecovery(c.plan.probe, c.q, c.deadline)
 	}
@@ -41,7 +44,7 @@ func (g *Group) fly(ctx context.Context, c *course) (Answer, error) {
 		}
 		for _, batch := range batches {
 			if round > 0 {
-				batch = slices.DeleteFunc(batch, func(i int) bool { return !errors.Is(c.failures[i], errSilent) })
+				batch = slices.DeleteFunc(slices.Clone(batch), func(i int) bool { return !errors.Is(c.failures[i], errSilent) })
 			}
 			if len(batch) == 0 {
 				continue

@@ -26,11 +26,14 @@ type plan struct {
 	probe   *server // its recovery is claimed, to be tried aside; nil for none
 }
 
+// alone is the order of a single server.
+var alone = [][]int{{0}}
+
 // plan puts the servers in order: those in good standing by the group's strategy, then the others. When no server is in good standing
 // there is nothing to spare, and they are asked in pairs.
 func (g *Group) plan(now time.Time) plan {
 	if len(g.servers) == 1 {
-		return plan{batches: [][]int{{0}}}
+		return plan{batches: alone}
 	}
 	figures := make([]figure, 0, len(g.servers))
 	var benched []int

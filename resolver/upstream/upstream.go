@@ -40,6 +40,7 @@ type Config struct {
 	WithoutECH  bool                      // the keys for Encrypted Client Hello are taken out of answers
 	RandomCase  bool                      // random letter case in the query's name, which the reply must repeat (0x20)
 	SameCase    []netip.AddrPort          // servers that RandomCase leaves out
+	Together    func(func())              // calls what hands over many answers one after another; nil only calls it
 	Now         func() time.Time          // the clock that what is known of a server ages by; nil is time.Now
 }
 
@@ -136,6 +137,9 @@ func New(cfg Config) *Group {
 	}
 	if cfg.Strategy == "" {
 		cfg.Strategy = Strict
+	}
+	if cfg.Together == nil {
+		cfg.Together = func(do func()) { do() }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
