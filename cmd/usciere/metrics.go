@@ -13,33 +13,35 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 
 	"usciere/cmd/usciere/settings"
+	"usciere/policy/portal/door"
 	"usciere/resolver"
 )
 
 const (
-	metricsTime  = 5 * time.Second // of a request, and half of a reply
-	metricsConns = 16
+	metricsTime      = 5 * time.Second // of a request, and half of a reply
+	metricsConns     = 16
+	metricsPerClient = 4
 )
 
 // metricsServer shows figures to Prometheus, and says to balancers whether the daemon answers. It is off the way of every question.
 type metricsServer struct {
 	http      *http.Server
+	door      *door.Door
 	listeners []net.Listener
 }
 
 // bindMetrics opens the addresses of the settings, if there are any.
 func bindMetrics(s settings.Metrics) (*metricsServer, error) {
-	m := new(metricsServer)
+	m := &metricsServer{door: door.New(nil, door.Limits{Connections: metricsConns, PerClient: metricsPerClient})}
 	for i, text := range s.Listen {
 		l, err := net.Listen("tcp", text)
 		if err != nil {
 			m.close()
 			return nil, fmt.Errorf("metrics.listen[%d]: %w", i, err)
 		}
-		m.listeners = append(m.listeners, netutil.LimitListener(l, metricsConns))
+		m.listeners = append(m.listeners, m.door.Listener(l))
 	}
 	return m, nil
 }
@@ -62,9 +64,10 @@ func (d *daemon) serveMetrics() {
 		fmt.Fprintln(w, "ok")
 	})
 	d.metrics.http = &http.Server{
-		Handler: mux, ReadTimeout: metricsTime, WriteTimeout: 2 * metricsTime, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10,
+		Handler: settled(mux), ConnContext: door.Context, ReadTimeout: metricsTime, WriteTimeout: 2 * metricsTime, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10,
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
+	d.metrics.http.SetKeepAlivesEnabled(false)
 	for _, l := range d.metrics.listeners {
 		go func() {
 			if err := d.metrics.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -72,6 +75,14 @@ func (d *daemon) serveMetrics() {
 			}
 		}()
 	}
+}
+
+// settled is a handler of requests without bodies: they have come whole with their header.
+func settled(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		door.Settle(r)
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (m *metricsServer) close() {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"usciere/policy"
+	"usciere/policy/portal/door"
 )
 
 // routes are the pages under the portal's own name. What changes something comes by POST from one of these pages: of another
@@ -28,7 +29,7 @@ func (p *Portal) routes() http.Handler {
 // seen is a page that only shows.
 func (p *Portal) seen(show func(http.ResponseWriter, *visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		settle(r)
+		door.Settle(r)
 		v := visitOf(r)
 		v.r = r // with the path as it was matched
 		if wantsUpgrade(r) {
@@ -46,16 +47,16 @@ func (p *Portal) sent(take func(http.ResponseWriter, *visit)) http.HandlerFunc {
 		v.r = r
 		if !p.posts.allow(v.client.Addr) {
 			w.Header().Set("Retry-After", "60")
-			settle(r)
+			door.Settle(r)
 			p.say(w, v, http.StatusTooManyRequests, v.text.SlowTitle, v.text.Slow)
 			return
 		}
 		if status, what := v.readForm(w); status != 0 {
-			settle(r)
+			door.Settle(r)
 			p.say(w, v, status, v.text.CrossTitle, what)
 			return
 		}
-		settle(r)
+		door.Settle(r)
 		take(w, v)
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"usciere/policy"
 	"usciere/policy/admin"
+	"usciere/policy/portal/door"
 )
 
 // Config is what a Portal stands on.
@@ -90,27 +91,27 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	v, ok := p.visit(r)
 	if !ok {
-		settle(r)
+		door.Settle(r)
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	if isProxied(r) {
-		settle(r)
+		door.Settle(r)
 		short(w, r, http.StatusForbidden, v.text.shortNoProxy)
 		return
 	}
 	name, address, ok := readHost(r.Host)
 	switch {
 	case !ok:
-		settle(r)
+		door.Settle(r)
 		short(w, r, http.StatusBadRequest, v.text.shortBadHost)
 	case v.isOwn(name, address):
 		p.own.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 	case address.IsValid():
-		settle(r)
+		door.Settle(r)
 		short(w, r, http.StatusMisdirectedRequest, v.text.shortBadHost)
 	default:
-		settle(r)
+		door.Settle(r)
 		if !v.answerShort(w, name) {
 			p.block(w, v, name)
 		}

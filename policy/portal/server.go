@@ -9,7 +9,10 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
+
+	"usciere/policy/portal/door"
 )
 
 const (
@@ -36,25 +39,24 @@ func (l Limits) orDefault() Limits {
 // Server serves a portal on listeners.
 type Server struct {
 	http *http.Server
-	door *door
+	door *door.Door
 	tls  *tls.Config
 }
 
 // NewServer makes a server. The certificates are for listeners of HTTPS; nil: there are none.
 func NewServer(p *Portal, certificates func(*tls.ClientHelloInfo) (*tls.Certificate, error), l Limits) *Server {
 	l = l.orDefault()
-	s := &Server{door: newDoor(p, l)}
+	inside := func(a netip.Addr) bool { return p.cfg.Rules.Snapshot().Inside(a) }
+	s := &Server{door: door.New(inside, door.Limits{Connections: l.Connections, PerClient: l.PerClient})}
 	s.tls = &tls.Config{GetCertificate: certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, SessionTicketsDisabled: true}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
 		Handler:           p,
 		ReadHeaderTimeout: l.Header, ReadTimeout: l.Whole, WriteTimeout: l.Whole, MaxHeaderBytes: maxHeader,
-		Protocols: &protocols,
-		ErrorLog:  log.New(io.Discard, "", 0), // it tells who asked
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, guestKey{}, guestOf(c))
-		},
+		Protocols:   &protocols,
+		ErrorLog:    log.New(io.Discard, "", 0), // it tells who asked
+		ConnContext: door.Context,
 
 		DisableGeneralOptionsHandler: true,
 	}
@@ -63,11 +65,11 @@ func NewServer(p *Portal, certificates func(*tls.ClientHelloInfo) (*tls.Certific
 }
 
 // Serve serves plain HTTP on a listener until Shutdown, which it owns.
-func (s *Server) Serve(l net.Listener) error { return s.serve(s.door.listener(l)) }
+func (s *Server) Serve(l net.Listener) error { return s.serve(s.door.Listener(l)) }
 
 // ServeTLS serves HTTPS on a listener until Shutdown, which it owns.
 func (s *Server) ServeTLS(l net.Listener) error {
-	return s.serve(tls.NewListener(s.door.listener(l), s.tls))
+	return s.serve(tls.NewListener(s.door.Listener(l), s.tls))
 }
 
 func (s *Server) serve(l net.Listener) error {
@@ -79,7 +81,7 @@ func (s *Server) serve(l net.Listener) error {
 
 // Shutdown lets the requests under way be answered, and ends; when ctx ends first, they are cut off.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.door.closeWaiting()
+	s.door.CloseWaiting()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close() // what did not end in time

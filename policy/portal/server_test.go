@@ -31,11 +31,8 @@ func TestSlowClientsKeepNobodyOut(t *testing.T) {
 			t.Fatalf("status %d", r.status)
 		}
 	}
-	d := p.server.door
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.all > 512 || d.waiting.Len() > 512 {
-		t.Errorf("%d connections, %d wait", d.all, d.waiting.Len())
+	if all, waiting := p.server.door.Count(); all > 512 || waiting > 512 {
+		t.Errorf("%d connections, %d wait", all, waiting)
 	}
 }
 

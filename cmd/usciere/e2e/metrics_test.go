@@ -97,32 +97,36 @@ func TestBalancersSeeWhetherItAnswers(t *testing.T) {
 	}
 }
 
-// Whoever holds the door of the figures holds up nobody's questions, and is shown out.
+// Whoever holds the door of the figures holds up nobody's questions, nor who comes for figures, and is shown out.
 func TestSlowReadersOfFiguresHarmNobody(t *testing.T) {
 	d, url := measured(t)
 	at := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/metrics")
 	var all sync.WaitGroup
-	for i := range 20 {
+	for i := range 100 {
+		dialer := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 7, byte(1+i/5))}}
+		conn, err := dialer.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "GET /metrics HTTP/1.1\r\nHost: x%d\r\n", i) // and no end
 		all.Go(func() {
-			conn, err := net.DialTimeout("tcp", at, patience)
-			if err != nil {
-				return
-			}
 			defer conn.Close()
-			fmt.Fprintf(conn, "GET /metrics HTTP/1.1\r\nHost: x%d\r\n", i) // and no end
 			conn.SetReadDeadline(time.Now().Add(3 * patience))
 			_, _ = io.Copy(io.Discard, conn)
 		})
 	}
-	for range 200 {
+	for range 20 {
+		if status, _ := fetched(t, url); status != 200 {
+			t.Errorf("the figures: %d", status)
+		}
+		if status, _ := fetched(t, strings.Replace(url, "/metrics", "/readyz", 1)); status != 200 {
+			t.Errorf("whether it is ready: %d", status)
+		}
 		if m := d.ask("127.10.1.5", "www.inps.it", dns.TypeA); len(m.Answer) == 0 {
 			t.Fatal("a question was not answered")
 		}
 	}
 	all.Wait()
-	if status, _ := fetched(t, url); status != 200 {
-		t.Errorf("afterwards: %d", status)
-	}
 	d.signal(syscall.SIGTERM)
 	<-d.done
 }

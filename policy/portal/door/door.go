@@ -1,7 +1,9 @@
-package portal
+// Package door bounds the connections of a server of HTTP, so that those who only keep connections open keep nobody out.
+package door
 
 import (
 	"container/list"
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -9,10 +11,14 @@ import (
 	"sync"
 )
 
-// door counts the connections, and keeps out who is not of the site. A connection waits until its request has come whole; when
-// there is no room, the one that waits longest makes some, so that those who only keep connections open keep nobody out.
-type door struct {
-	inside func(netip.Addr) bool
+// Limits are how many connections there are at once, in all and of one address.
+type Limits struct{ Connections, PerClient int }
+
+// Door counts the connections, and keeps out whom it is not open to. A connection waits until [Settle] is told that its request has come
+// whole; when there is no room, the one that waits longest makes some. A server with a door has a request for each connection: see
+// [http.Server.SetKeepAlivesEnabled].
+type Door struct {
+	open   func(netip.Addr) bool
 	limits Limits
 
 	mu      sync.Mutex
@@ -22,15 +28,18 @@ type door struct {
 	closing bool
 }
 
-func newDoor(p *Portal, l Limits) *door {
-	inside := func(a netip.Addr) bool { return p.cfg.Rules.Snapshot().Inside(a) }
-	return &door{inside: inside, limits: l, clients: map[netip.Addr]int{}}
+// New makes a door that is open to some addresses; nil: to all.
+func New(open func(netip.Addr) bool, l Limits) *Door {
+	if open == nil {
+		open = func(netip.Addr) bool { return true }
+	}
+	return &Door{open: open, limits: l, clients: map[netip.Addr]int{}}
 }
 
 // guest is a connection that was let in.
 type guest struct {
 	net.Conn
-	door  *door
+	door  *Door
 	from  netip.Addr
 	place *list.Element // among the waiting; nil when its request is being answered
 	once  sync.Once
@@ -42,12 +51,12 @@ func (g *guest) Close() error {
 	return g.Conn.Close()
 }
 
-// listener lets in the connections of a listener.
-func (d *door) listener(l net.Listener) net.Listener { return &doorway{l, d} }
+// Listener lets in the connections of a listener.
+func (d *Door) Listener(l net.Listener) net.Listener { return &doorway{l, d} }
 
 type doorway struct {
 	net.Listener
-	door *door
+	door *Door
 }
 
 // Accept returns the next connection that there is room for.
@@ -65,13 +74,13 @@ func (d *doorway) Accept() (net.Conn, error) {
 }
 
 // enter lets a connection in, or returns nil.
-func (d *door) enter(c net.Conn) *guest {
+func (d *Door) enter(c net.Conn) *guest {
 	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
 		return nil
 	}
 	from := at.Addr().Unmap().WithZone("")
-	if !d.inside(from) {
+	if !d.open(from) {
 		return nil
 	}
 	d.mu.Lock()
@@ -106,7 +115,7 @@ func (d *door) enter(c net.Conn) *guest {
 }
 
 // longest is the connection that waits longest, of one client if it is given.
-func (d *door) longest(from netip.Addr) *guest {
+func (d *Door) longest(from netip.Addr) *guest {
 	for e := d.waiting.Front(); e != nil; e = e.Next() {
 		if g, _ := e.Value.(*guest); !from.IsValid() || g.from == from {
 			return g
@@ -116,14 +125,14 @@ func (d *door) longest(from netip.Addr) *guest {
 }
 
 // settled takes a connection out of the waiting.
-func (d *door) settled(g *guest) {
+func (d *Door) settled(g *guest) {
 	if g.place != nil {
 		d.waiting.Remove(g.place)
 		g.place = nil
 	}
 }
 
-func (d *door) leave(g *guest) {
+func (d *Door) leave(g *guest) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.settled(g)
@@ -133,8 +142,15 @@ func (d *door) leave(g *guest) {
 	}
 }
 
-// closeWaiting ends the connections that have not asked for anything yet, and lets no more in.
-func (d *door) closeWaiting() {
+// Count is how many connections there are, and how many of them wait for their request.
+func (d *Door) Count() (all, waiting int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.all, d.waiting.Len()
+}
+
+// CloseWaiting ends the connections that have not asked for anything yet, and lets no more in.
+func (d *Door) CloseWaiting() {
 	d.mu.Lock()
 	d.closing = true
 	var waiting []*guest
@@ -150,6 +166,11 @@ func (d *door) closeWaiting() {
 
 type guestKey struct{}
 
+// Context is for [http.Server.ConnContext].
+func Context(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, guestKey{}, guestOf(c))
+}
+
 func guestOf(c net.Conn) *guest {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -158,8 +179,8 @@ func guestOf(c net.Conn) *guest {
 	return g
 }
 
-// settle says that a request has come whole: its connection does not make room for another any more.
-func settle(r *http.Request) {
+// Settle says that a request has come whole: its connection makes no room for another any more.
+func Settle(r *http.Request) {
 	if g, _ := r.Context().Value(guestKey{}).(*guest); g != nil {
 		g.door.mu.Lock()
 		defer g.door.mu.Unlock()
