@@ -12,9 +12,9 @@ import (
 type counters struct {
 	dropped, malformed, refused, local, sinkholed, allowed atomic.Uint64
 
-	replies, failures, shed, recalled, heldBack atomic.Uint64
+	replies, failures, shed, givenUp, recalled, heldBack atomic.Uint64
 
-	_ [128 - 11*8]byte
+	_ [128 - 12*8]byte
 }
 
 // verdict is what became of the question of a client inside the site.
@@ -109,6 +109,7 @@ type Stats struct {
 	Replies  uint64 `json:"replies"`
 	Failures uint64 `json:"failures"`  // SERVFAIL, no upstream server having answered, now or a short while ago
 	Shed     uint64 `json:"shed"`      // SERVFAIL, too much being under way
+	GivenUp  uint64 `json:"given_up"`  // of these, having waited for upstream servers longest of all
 	HeldBack uint64 `json:"held_back"` // without a reply, too many to a network outside the site
 }
 
@@ -160,6 +161,7 @@ func (r *Resolver) Stats() Stats {
 		s.Replies += c.replies.Load()
 		s.Failures += c.failures.Load()
 		s.Shed += c.shed.Load()
+		s.GivenUp += c.givenUp.Load()
 		s.HeldBack += c.heldBack.Load()
 	}
 	return s

@@ -225,6 +225,7 @@ func (r *Resolver) finish(q *query, way Route) {
 // fail answers SERVFAIL; what went wrong is the operator's business, the client is only told where.
 func (r *Resolver) fail(q *query, err error) {
 	if errors.Is(err, upstream.ErrOverloaded) {
+		r.count(q).givenUp.Add(1)
 		r.shed(q)
 		return
 	}

@@ -158,7 +158,7 @@ var metrics = []metric{
 	{"office_queries_total", counter, "Questions of the clients of an office, by what became of them; the empty office is that of clients in none.", []string{"office", "verdict"}},
 	{waitMetric, prometheus.UntypedValue, "How long clients waited for an answer from upstream; what the cache answers is not among them.", nil},
 	{"failures_total", counter, "Questions answered SERVFAIL, no upstream server having answered.", nil},
-	{"limits_total", counter, "What limits cut: connections (tcp), idle ones for others to have their places (idle), questions that would have waited for upstream servers (pending), replies that clients did not take (write), replies to networks outside the site (strangers).", []string{"limit"}},
+	{"limits_total", counter, "What limits cut: connections (tcp), idle ones for others to have their places (idle), questions that would have waited for upstream servers (pending), those that did for longest (upstream), replies that clients did not take (write), replies to networks outside the site (strangers), connections to the page (page), to these figures (figures) and to the admin socket (socket).", []string{"limit"}},
 	{"panics_total", counter, "Faults of the program that a question met and that were survived.", nil},
 	{"connections", gauge, "Open connections over TCP, TLS, HTTPS and QUIC.", nil},
 	{"pending", gauge, "Questions that wait for upstream servers.", nil},
@@ -262,7 +262,10 @@ func (d figures) tellQuestions(tell func(string, float64, ...string), out chan<-
 	}
 	tell("failures_total", float64(r.Failures))
 	tellWaits(d.resolver.Waits(), out)
-	for limit, n := range map[string]uint64{"tcp": s.TCPRefused, "idle": s.Evicted, "pending": s.Shed, "write": s.DroppedWrites, "strangers": r.HeldBack} {
+	for limit, n := range map[string]uint64{
+		"tcp": s.TCPRefused, "idle": s.Evicted, "pending": s.Shed, "upstream": r.GivenUp, "write": s.DroppedWrites, "strangers": r.HeldBack,
+		"page": d.pages.shownOut(), "figures": d.metrics.door.ShownOut(), "socket": d.admin.Refused(),
+	} {
 		tell("limits_total", float64(n), limit)
 	}
 	tell("panics_total", float64(s.Panics))

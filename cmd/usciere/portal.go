@@ -242,6 +242,14 @@ func (p *portalPages) shutdown(ctx context.Context) error {
 	return err
 }
 
+// shownOut is how many connections were closed for want of room.
+func (p *portalPages) shownOut() uint64 {
+	if p == nil || p.server == nil {
+		return 0
+	}
+	return p.server.ShownOut()
+}
+
 // close ends what was opened, served or not.
 func (p *portalPages) close() {
 	if p == nil {

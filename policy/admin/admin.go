@@ -152,5 +152,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
+// Refused is how many connections were closed at once, there being too many.
+func (s *Server) Refused() uint64 {
+	s.admission.mu.Lock()
+	defer s.admission.mu.Unlock()
+	return s.admission.refused
+}
+
 // Close ends the server at once, whatever is under way.
 func (s *Server) Close() error { return s.http.Close() }

@@ -61,6 +61,7 @@ type Counters struct {
 	Replies  uint64 `json:"replies"`
 	Failures uint64 `json:"failures"`  // no upstream server answered, now or a short while ago
 	Shed     uint64 `json:"shed"`      // too much was under way
+	GivenUp  uint64 `json:"given_up"`  // of these, having waited for upstream servers longest of all
 	HeldBack uint64 `json:"held_back"` // too many to a network outside the site: left without a reply
 }
 

@@ -76,6 +76,8 @@ type admission struct {
 	mu    sync.Mutex
 	total int
 	held  map[uint32]int // by user
+
+	refused uint64
 }
 
 func (a *admission) enter(uid uint32, privileged bool) bool {
@@ -86,6 +88,7 @@ func (a *admission) enter(uid uint32, privileged bool) bool {
 		limit += maxUserConns // kept for those who can put things right
 	}
 	if a.total >= limit || !privileged && a.held[uid] >= maxUserConns {
+		a.refused++
 		return false
 	}
 	a.total++

@@ -79,6 +79,9 @@ func (s *Server) serve(l net.Listener) error {
 	return nil
 }
 
+// ShownOut is how many connections were closed, there being no room for all.
+func (s *Server) ShownOut() uint64 { return s.door.ShownOut() }
+
 // Shutdown lets the requests under way be answered, and ends; when ctx ends first, they are cut off.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.door.CloseWaiting()

@@ -48,6 +48,9 @@ func TestOneClientHasItsShareOfConnections(t *testing.T) {
 			closed++
 		}
 	}
+	if n := p.server.ShownOut(); n != 6 {
+		t.Errorf("%d were counted", n)
+	}
 	if closed != 6 {
 		t.Errorf("%d of the six oldest were closed", closed)
 	}

@@ -127,6 +127,14 @@ func TestSlowReadersOfFiguresHarmNobody(t *testing.T) {
 		}
 	}
 	all.Wait()
+	_, text := fetched(t, url)
+	for limit, least := range map[string]int{"figures": 84, "page": 0, "socket": 0, "upstream": 0} { // of 100, 16 have a place
+		var n int
+		_, rest, _ := strings.Cut(text, fmt.Sprintf("usciere_limits_total{limit=%q} ", limit))
+		if _, err := fmt.Sscan(rest, &n); err != nil || n < least {
+			t.Errorf("%s: %d were cut, %v", limit, n, err)
+		}
+	}
 	d.signal(syscall.SIGTERM)
 	<-d.done
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // Limits are how many connections there are at once, in all and of one address.
@@ -20,6 +21,8 @@ type Limits struct{ Connections, PerClient int }
 type Door struct {
 	open   func(netip.Addr) bool
 	limits Limits
+
+	shownOut atomic.Uint64
 
 	mu      sync.Mutex
 	all     int
@@ -99,6 +102,9 @@ func (d *Door) enter(c net.Conn) *guest {
 	if out != nil {
 		d.settled(out) // nobody else chooses it
 	}
+	if out != nil || !room {
+		d.shownOut.Add(1)
+	}
 	if !room {
 		d.mu.Unlock()
 		return nil
@@ -148,6 +154,9 @@ func (d *Door) Count() (all, waiting int) {
 	defer d.mu.Unlock()
 	return d.all, d.waiting.Len()
 }
+
+// ShownOut is how many connections were closed, there being no room for all.
+func (d *Door) ShownOut() uint64 { return d.shownOut.Load() }
 
 // CloseWaiting ends the connections that have not asked for anything yet, and lets no more in.
 func (d *Door) CloseWaiting() {
