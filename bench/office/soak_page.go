@@ -46,7 +46,7 @@ func (s *soak) writeReport(file string) error {
 		Sections: []report.Section{
 			{Title: "What was promised", Text: "Every answer is held against the model of the town; growth is that of the second half since the restart over the first.",
 				Table: report.Table{Head: []string{"", "found", "at most", ""}, Rows: s.rows()}},
-			s.drawn("Memory", "MiB", func(m sample) float64 { return float64(m.rss) / (1 << 20) }),
+			s.drawn("Memory", "MiB", func(m sample) float64 { return float64(m.memory) / (1 << 20) }),
 			s.drawn("Goroutines", "goroutines", func(m sample) float64 { return float64(m.goroutines) }),
 			s.drawn("Descriptors", "open files and sockets", func(m sample) float64 { return float64(m.descriptors) }),
 			s.drawn("Disk", "MiB of the store", func(m sample) float64 { return float64(m.store) / (1 << 20) }),

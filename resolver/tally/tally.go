@@ -10,14 +10,18 @@ import (
 	"usciere/policy"
 )
 
-// maxNames is how many names of one office are counted at once; what came after is not, until names that one client asked once are
-// forgotten again.
-const maxNames = 2000
+// maxNames and maxAll are how many names of one office, and of all, are counted at once, in some 20 MB; what came after is not, until names
+// that only one client asked for are forgotten again.
+const (
+	maxNames = 2000
+	maxAll   = 100_000
+)
 
 // Tally is what is counted of a day and not kept yet. All methods may be called from any goroutine.
 type Tally struct {
 	mu      sync.Mutex
 	offices map[string]map[string]*asked // by id, then by name in canonical wire form
+	all     int                          // names of all offices
 }
 
 // asked is one name of one office.
@@ -44,9 +48,10 @@ func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool
 	names := t.offices[office]
 	a := names[string(name)]
 	if a == nil {
-		if len(names) >= maxNames {
+		if len(names) >= maxNames || t.all >= maxAll {
 			return
 		}
+		t.all++
 		if names == nil {
 			if t.offices == nil {
 				t.offices = map[string]map[string]*asked{}
@@ -73,14 +78,15 @@ func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool
 	}
 }
 
-// Take returns what was counted since the last time of the names that enough clients asked for. An office without room loses the names
+// Take returns what was counted since the last time of the names that enough clients asked for. Where there is no room, the names are lost
 // that only one client asked for.
 func (t *Tally) Take() map[string][]policy.AskedName {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := map[string][]policy.AskedName{}
+	crowded := t.all >= maxAll
 	for office, names := range t.offices {
-		full := len(names) >= maxNames
+		full := crowded || len(names) >= maxNames
 		for name, a := range names {
 			switch {
 			case a.n >= policy.FewestClients && a.allowed+a.sinkholed > 0:
@@ -88,6 +94,7 @@ func (t *Tally) Take() map[string][]policy.AskedName {
 				a.allowed, a.sinkholed = 0, 0
 			case full && a.n == 1:
 				delete(names, name)
+				t.all--
 			}
 		}
 	}
@@ -98,5 +105,5 @@ func (t *Tally) Take() map[string][]policy.AskedName {
 func (t *Tally) Forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.offices = nil
+	t.offices, t.all = nil, 0
 }

@@ -72,6 +72,33 @@ func TestNamesWithoutEndFillNothing(t *testing.T) {
 	}
 }
 
+func TestOfficesWithoutEndFillNothing(t *testing.T) {
+	var tally Tally
+	usual := []byte("\x03www\x04inps\x02it\x00")
+	for i := range 3 {
+		tally.Note("anagrafe", usual, client(i), true)
+	}
+	for round := range 3 {
+		for i := range 3 * maxAll {
+			tally.Note(fmt.Sprint("ufficio-", i/1000), fmt.Appendf(nil, "\x0c%012d\x02it\x00", round*1_000_000+i), client(1), true)
+		}
+		n := 0
+		for _, names := range tally.offices {
+			n += len(names)
+		}
+		if n != tally.all || n > maxAll {
+			t.Fatalf("%d names are remembered, %d are counted", n, tally.all)
+		}
+		tally.Note("anagrafe", usual, client(1), true)
+		if got := tally.Take(); len(got) != 1 || len(got["anagrafe"]) != 1 {
+			t.Fatalf("round %d: %v", round, got)
+		}
+		if tally.all != 1 {
+			t.Errorf("round %d: %d names are left", round, tally.all)
+		}
+	}
+}
+
 func TestCountingWhatIsKnownAllocatesNothing(t *testing.T) {
 	var tally Tally
 	name := []byte("\x03www\x04inps\x02it\x00")
