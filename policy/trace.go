@@ -64,6 +64,15 @@ func (c StartTrace) Apply(e *Edit) (Made, error) {
 	return Made{Office: t.Office, Body: t}, nil
 }
 
+// LookAtTrace says that somebody looked at what a trace keeps.
+type LookAtTrace struct{ Tracing }
+
+// Kind names the change in the journal.
+func (LookAtTrace) Kind() string { return "trace.look" }
+
+// Apply makes the change; its body is a *Tracing.
+func (c LookAtTrace) Apply(*Edit) (Made, error) { return Made{Office: c.Office, Body: &c.Tracing}, nil }
+
 // EndTrace says that a trace is over, and deleted.
 type EndTrace struct {
 	Tracing

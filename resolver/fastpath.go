@@ -203,18 +203,17 @@ func (r *Resolver) recall(q *query) bool {
 		r.reply(q, q.Restate(q.request.Scratch(), said))
 		return true
 	}
-	switch r.cache.Again(s.kept, &q.Builder, q.request.Scratch(), &q.Query, q.at) {
-	case answercache.Fresh:
-		r.finish(q, *s.way)
-	case answercache.Due:
-		r.finish(q, *s.way)
-		r.prefetch(&q.Query, *s.way, q.fast.setup)
-	default:
+	found := r.cache.Again(s.kept, &q.Builder, q.request.Scratch(), &q.Query, q.at)
+	if found != answercache.Fresh && found != answercache.Due {
 		return false
 	}
 	s.again = true
 	r.judged(q, allowed)
 	r.count(q).recalled.Add(1)
+	r.finish(q, *s.way)
+	if found == answercache.Due {
+		r.prefetch(&q.Query, *s.way, q.fast.setup)
+	}
 	return true
 }
 

@@ -99,7 +99,7 @@ func traceShow() *cobra.Command {
 
 // traced shows a page of a trace and those after it, with follow until it is over.
 func (s *session) traced(page *admin.TracePage, follow bool) error {
-	next := uint64(1)
+	begun, all, next := page.Begun, page.Seen, uint64(1)
 	for {
 		for _, q := range page.Questions {
 			if q.Number > next {
@@ -108,13 +108,13 @@ func (s *session) traced(page *admin.TracePage, follow bool) error {
 			next = q.Number + 1
 			s.question(q)
 		}
-		if len(page.Questions) == 0 {
-			if !follow {
-				if next == 1 {
-					s.note("nothing was asked yet")
-				}
-				return nil
+		if !follow && (next > all || len(page.Questions) == 0) {
+			if next == 1 {
+				s.note("nothing was asked yet")
 			}
+			return nil
+		}
+		if next > page.Seen {
 			select {
 			case <-s.ctx.Done():
 				return nil
@@ -123,7 +123,7 @@ func (s *session) traced(page *admin.TracePage, follow bool) error {
 		}
 		var err error
 		switch page, err = s.Trace(s.ctx, next); {
-		case policy.IsCode(err, policy.NotFound):
+		case policy.IsCode(err, policy.NotFound) || err == nil && !page.Begun.Equal(begun):
 			s.note("the trace is over, and what it kept deleted")
 			return nil
 		case err != nil:

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"sync"
@@ -34,7 +33,7 @@ func (t *tracing) Start(who policy.Actor, wanted policy.StartTrace) (*policy.Tra
 	switch {
 	case t.trace != nil:
 		return nil, &policy.Error{Code: policy.Conflict, Message: "there is a trace already, by " + t.current.By + ": " + t.current.Purpose,
-			Hint: "wait until " + t.current.Until.Format(time.TimeOnly) + ", or end it with `usciere trace stop`"}
+			Hint: "wait until " + t.current.Until.Local().Format(time.TimeOnly) + ", or end it with `usciere trace stop`"}
 	case longest == 0:
 		return nil, &policy.Error{Code: policy.Invalid, Message: "the settings allow no traces", Hint: "see trace.longest"}
 	case wanted.Minutes > longest:
@@ -90,17 +89,20 @@ func (t *tracing) Export(who policy.Actor) (func(io.Writer) error, error) {
 	if err := t.look(who); err != nil {
 		return nil, err
 	}
-	kept, _ := t.trace.From(1, math.MaxInt)
+	trace := t.trace
 	server, _ := os.Hostname() // empty when the machine has no name
-	return func(w io.Writer) error { return tap.WriteDnstap(w, server, "usciere "+Version, kept) }, nil
+	return func(w io.Writer) error { return trace.WriteDnstap(w, server, "usciere "+Version) }, nil
 }
 
-// look notes who looks at a trace.
+// look journals who looks at a trace, the first time, before anything is shown.
 func (t *tracing) look(who policy.Actor) error {
 	if err := t.none(); err != nil {
 		return err
 	}
 	if !slices.Contains(t.current.ReadBy, who.Name) {
+		if _, err := t.daemon.rules.Apply(who, policy.LookAtTrace{Tracing: t.current.Tracing}); err != nil {
+			return err
+		}
 		t.current.ReadBy = append(t.current.ReadBy, who.Name)
 	}
 	return nil
@@ -115,10 +117,11 @@ func (t *tracing) none() error {
 	return nil
 }
 
-// State is the trace under way.
+// state is the trace under way.
 func (t *tracing) state() (now policy.Tracing, under bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.expire()
 	return t.current.Tracing, t.trace != nil
 }
 

@@ -61,6 +61,7 @@ var kinds = map[string]func(*Rules, journal.Entry) string{
 
 	"alias.accept":  func(*Rules, journal.Entry) string { return "" }, // of no rule
 	"trace.start":   func(*Rules, journal.Entry) string { return "" }, // of no rule either
+	"trace.look":    func(*Rules, journal.Entry) string { return "" },
 	"trace.end":     func(*Rules, journal.Entry) string { return "" },
 	"store.restore": func(*Rules, journal.Entry) string { return "" }, // the records are those of the entries before it
 }

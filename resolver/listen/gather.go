@@ -90,7 +90,7 @@ func (u *udpSocket) writeGathered(fd uintptr) bool {
 	return true
 }
 
-// send sends datagrams. One that the kernel does not take is given up, and the next are sent.
+// send sends datagrams. One that the kernel does not take is given up, and the next are sent, unless there is no room for any.
 func (u *udpSocket) send(fd uintptr, out []datagram) {
 	sent := uint64(0)
 	for len(out) > 0 {
@@ -101,6 +101,9 @@ func (u *udpSocket) send(fd uintptr, out []datagram) {
 			sent += uint64(n)
 		case errno == unix.EINTR:
 		case errno == unix.EAGAIN && waitWritable(fd):
+		case errno == unix.EAGAIN: // whoever waits for the socket waited long enough
+			u.counts.dropped.Add(uint64(len(out)))
+			out = nil
 		default:
 			out = out[1:]
 			u.counts.dropped.Add(1)

@@ -1,6 +1,7 @@
 package tap
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -12,29 +13,54 @@ import (
 	"usciere/resolver/listen"
 )
 
-// WriteDnstap writes exchanges as a file of dnstap messages (https://dnstap.info: protocol buffers in a frame stream), two for each:
-// CLIENT_QUERY and CLIENT_RESPONSE. Office and verdict stand in their extra field. server and version are who tells it.
-func WriteDnstap(w io.Writer, server, version string, exchanges []Exchange) error {
+// ErrOver says that a trace ended while it was written.
+var ErrOver = errors.New("the trace is over, and what it kept deleted")
+
+// page is how many exchanges are in hand at once while they are written: whoever reads slowly keeps no more beyond the end.
+const page = 32
+
+// WriteDnstap writes what is kept by now as a file of dnstap messages (https://dnstap.info: protocol buffers in a frame stream), two for
+// each exchange: CLIENT_QUERY and CLIENT_RESPONSE. Office and verdict stand in their extra field. server and version are who tells it. When
+// the trace ends meanwhile, the error is ErrOver.
+func (t *Trace) WriteDnstap(w io.Writer, server, version string) error {
 	out, err := dnstap.NewWriter(w, nil)
 	if err != nil {
 		return err
 	}
-	for i := range exchanges {
-		e := &exchanges[i]
-		for _, m := range [...]*dnstap.Message{e.query(), e.response()} {
-			frame, err := proto.Marshal(&dnstap.Dnstap{
-				Type: dnstap.Dnstap_MESSAGE.Enum(), Identity: []byte(server), Version: []byte(version),
-				Extra: fmt.Appendf(nil, "office=%s verdict=%s", e.Office, e.Verdict), Message: m,
-			})
-			if err != nil {
-				return err
+	_, last := t.From(1, 0)
+	for next := uint64(1); next <= last; {
+		kept, _ := t.From(next, page)
+		if len(kept) == 0 {
+			if t.Over() {
+				return ErrOver
 			}
-			if _, err := out.WriteFrame(frame); err != nil {
+			break
+		}
+		for i := range kept {
+			if err := kept[i].write(out, server, version); err != nil {
 				return err
 			}
 		}
+		next = kept[len(kept)-1].Number + 1
 	}
 	return out.Close()
+}
+
+// write writes the two messages of an exchange.
+func (e *Exchange) write(out dnstap.Writer, server, version string) error {
+	for _, m := range [...]*dnstap.Message{e.query(), e.response()} {
+		frame, err := proto.Marshal(&dnstap.Dnstap{
+			Type: dnstap.Dnstap_MESSAGE.Enum(), Identity: []byte(server), Version: []byte(version),
+			Extra: fmt.Appendf(nil, "office=%s verdict=%s", e.Office, e.Verdict), Message: m,
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := out.WriteFrame(frame); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Exchange) query() *dnstap.Message {

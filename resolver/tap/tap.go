@@ -115,6 +115,13 @@ func (t *Trace) From(number uint64, most int) (kept []Exchange, seen uint64) {
 	return slices.Clone(t.kept[i:][:min(most, len(t.kept)-i)]), t.seen
 }
 
+// Over says whether the trace has ended, and with it all that it kept.
+func (t *Trace) Over() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over
+}
+
 func (t *Trace) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

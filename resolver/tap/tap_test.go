@@ -141,13 +141,15 @@ func TestTheEndForgets(t *testing.T) {
 
 func TestDnstap(t *testing.T) {
 	var all []Exchange
+	trace := new(Tap).Open(Scope{Office: "anagrafe"}, 1<<20)
 	for _, over := range []listen.Transport{listen.UDP, listen.TCP, listen.TLS, listen.HTTPS, listen.QUIC} {
 		e := exchange(t, map[bool]string{false: "10.20.1.9:5353", true: "[fd00::9]:5353"}[over == listen.QUIC], "www.inps.it.")
 		e.Transport = over
 		all = append(all, e)
+		trace.Note(e)
 	}
 	var file bytes.Buffer
-	if err := WriteDnstap(&file, "usciere-1", "usciere test", all); err != nil {
+	if err := trace.WriteDnstap(&file, "usciere-1", "usciere test"); err != nil {
 		t.Fatal(err)
 	}
 	in, err := dnstap.NewReader(&file, nil)
@@ -183,5 +185,30 @@ func TestDnstap(t *testing.T) {
 	}
 	if _, err := in.ReadFrame(frame); !errors.Is(err, io.EOF) {
 		t.Errorf("the end: %v", err)
+	}
+}
+
+// closing is a writer that ends the trace while it is written.
+type closing struct {
+	tap   *Tap
+	trace *Trace
+	n     int
+}
+
+func (c *closing) Write(p []byte) (int, error) {
+	if c.n += len(p); c.n > 1000 {
+		c.tap.Close(c.trace)
+	}
+	return len(p), nil
+}
+
+func TestWhatIsWrittenEndsWithTheTrace(t *testing.T) {
+	var tap Tap
+	trace := tap.Open(Scope{Office: "anagrafe"}, 1<<20)
+	for range 10 * page {
+		trace.Note(exchange(t, "10.20.1.9:5353", "www.inps.it."))
+	}
+	if err := trace.WriteDnstap(&closing{tap: &tap, trace: trace}, "", ""); !errors.Is(err, ErrOver) {
+		t.Errorf("got %v", err)
 	}
 }
