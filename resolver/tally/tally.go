@@ -1,16 +1,18 @@
 // Package tally counts for which names each office asked, without keeping who did: a name is only told of once several of the office's
-// clients asked for it on the same day, since an office of one person is a person. Which ones they were is in memory alone, for the day at
-// most, and is forgotten with it.
+// clients asked for it on the same day, since an office of one person is a person. Which ones they were is in memory alone, as hashes under
+// a key of that day, and is forgotten with it.
 package tally
 
 import (
+	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"usciere/policy"
 )
 
-// maxNames and maxAll are how many names of one office, and of all, are counted at once, in some 20 MB; what came after is not, until names
+// maxNames and maxAll are how many names of one office, and of all, are counted at once, in some 15 MB; what came after is not, until names
 // that only one client asked for are forgotten again.
 const (
 	maxNames = 2000
@@ -20,6 +22,7 @@ const (
 // Tally is what is counted of a day and not kept yet. All methods may be called from any goroutine.
 type Tally struct {
 	mu      sync.Mutex
+	key     maphash.Seed                 // of the clients' hashes, made with the offices
 	offices map[string]map[string]*asked // by id, then by name in canonical wire form
 	all     int                          // names of all offices
 }
@@ -27,8 +30,8 @@ type Tally struct {
 // asked is one name of one office.
 type asked struct {
 	allowed, sinkholed uint64 // since it was last taken
-	clients            [policy.FewestClients]netip.Addr
-	n                  int // of them, up to the fewest
+	clients            [policy.FewestClients]uint64 // hashes of their addresses
+	n                  int                          // of them, up to the fewest
 }
 
 // machine is what is counted as one client. A machine has one IPv4 address, but IPv6 addresses without end (RFC 8981), so that all those
@@ -45,6 +48,9 @@ func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool
 	client = machine(client)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.offices == nil {
+		t.key, t.offices = maphash.MakeSeed(), map[string]map[string]*asked{}
+	}
 	names := t.offices[office]
 	a := names[string(name)]
 	if a == nil {
@@ -53,9 +59,6 @@ func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool
 		}
 		t.all++
 		if names == nil {
-			if t.offices == nil {
-				t.offices = map[string]map[string]*asked{}
-			}
 			names = map[string]*asked{}
 			t.offices[office] = names
 		}
@@ -67,13 +70,11 @@ func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool
 	} else {
 		a.sinkholed++
 	}
-	for _, c := range a.clients[:a.n] {
-		if c == client {
-			return
-		}
+	if a.n == len(a.clients) {
+		return
 	}
-	if a.n < len(a.clients) {
-		a.clients[a.n] = client
+	if hash := maphash.Comparable(t.key, client); !slices.Contains(a.clients[:a.n], hash) {
+		a.clients[a.n] = hash
 		a.n++
 	}
 }
