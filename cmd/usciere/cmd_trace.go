@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -79,16 +78,10 @@ func traceShow() *cobra.Command {
 			}
 			return err
 		}
-		page, err := s.Trace(s.ctx, 1)
-		if err != nil {
-			return err
+		if s.asJSON {
+			return s.traceJSON(follow)
 		}
-		var broke error
-		err = s.show(page, func() {
-			s.line("trace", describeTrace(page.Tracing)...)
-			broke = s.traced(page, follow)
-		})
-		return errors.Join(err, broke)
+		return s.traceLines(follow)
 	})
 	c.Flags().BoolVar(&follow, "follow", false, "go on showing what comes, until the trace is over")
 	c.Flags().StringVar(&file, "dnstap", "", "write a dnstap `FILE`")
@@ -97,10 +90,14 @@ func traceShow() *cobra.Command {
 	return c
 }
 
-// traced shows a page of a trace and those after it, with follow until it is over.
-func (s *session) traced(page *admin.TracePage, follow bool) error {
-	begun, all, next := page.Begun, page.Seen, uint64(1)
-	for {
+// traceLines shows a trace, a line for each question.
+func (s *session) traceLines(follow bool) error {
+	next, head := uint64(1), true
+	over, err := s.tracePages(follow, func(page *admin.TracePage) error {
+		if head {
+			s.line("trace", describeTrace(page.Tracing)...)
+		}
+		head = false
 		for _, q := range page.Questions {
 			if q.Number > next {
 				s.note(fmt.Sprintf("… %s forgotten for want of room", counted(q.Number-next, "question")))
@@ -108,26 +105,75 @@ func (s *session) traced(page *admin.TracePage, follow bool) error {
 			next = q.Number + 1
 			s.question(q)
 		}
-		if !follow && (next > all || len(page.Questions) == 0) {
-			if next == 1 {
-				s.note("nothing was asked yet")
-			}
-			return nil
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case over:
+		s.note("the trace is over, and what it kept deleted")
+	case next == 1 && !follow:
+		s.note("nothing was asked yet")
+	}
+	return nil
+}
+
+// traceJSON shows a trace as one page, with follow as one after the other.
+func (s *session) traceJSON(follow bool) error {
+	var whole *admin.TracePage
+	_, err := s.tracePages(follow, func(page *admin.TracePage) error {
+		switch {
+		case follow:
+			return s.json(page)
+		case whole == nil:
+			whole = page
+		default:
+			whole.Questions = append(whole.Questions, page.Questions...)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.json(whole)
+}
+
+// tracePages gives the first page of a trace, and those after it that have questions: up to what was asked by the first, with follow until the
+// trace is over.
+func (s *session) tracePages(follow bool, each func(*admin.TracePage) error) (over bool, err error) {
+	page, err := s.Trace(s.ctx, 1)
+	if err != nil {
+		return false, err
+	}
+	if err := each(page); err != nil {
+		return false, err
+	}
+	begun, all, next := page.Begun, page.Seen, uint64(1)
+	for {
+		if n := len(page.Questions); n > 0 {
+			next = page.Questions[n-1].Number + 1
+		} else if !follow {
+			return false, nil
+		}
+		if !follow && next > all {
+			return false, nil
 		}
 		if next > page.Seen {
 			select {
 			case <-s.ctx.Done():
-				return nil
+				return false, nil
 			case <-time.After(time.Second):
 			}
 		}
-		var err error
 		switch page, err = s.Trace(s.ctx, next); {
 		case policy.IsCode(err, policy.NotFound) || err == nil && !page.Begun.Equal(begun):
-			s.note("the trace is over, and what it kept deleted")
-			return nil
+			return true, nil
 		case err != nil:
-			return err
+			return false, err
+		case len(page.Questions) > 0:
+			if err := each(page); err != nil {
+				return false, err
+			}
 		}
 	}
 }

@@ -64,7 +64,7 @@ func (d *daemon) serveMetrics() {
 		fmt.Fprintln(w, "ok")
 	})
 	d.metrics.http = &http.Server{
-		Handler: settled(mux), ConnContext: door.Context, ReadTimeout: metricsTime, WriteTimeout: 2 * metricsTime, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10,
+		Handler: settled(mux), ConnContext: door.Context, ReadTimeout: metricsTime, WriteTimeout: 2 * metricsTime, MaxHeaderBytes: 8 << 10,
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
 	d.metrics.http.SetKeepAlivesEnabled(false)

@@ -47,6 +47,7 @@ func (d *daemon) reload() {
 		d.certificate.Refresh()
 	}
 	d.inForce.Store(&inForce{next, fresh})
+	d.tracing.reloaded()
 	d.desk.post.Use(mailServer)
 	time.AfterFunc(old.settings.Upstream.Timeout+time.Second, old.groups.close) // nothing asks them any more by then
 	d.log.Info("settings read again", "changed", live)

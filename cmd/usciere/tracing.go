@@ -47,7 +47,7 @@ func (t *tracing) Start(who policy.Actor, wanted policy.StartTrace) (*policy.Tra
 	scope := tap.Scope{Office: begun.Office, Client: begun.Client}
 	trace := t.daemon.resolver.Tap().Open(scope, int(s.Memory))
 	t.current, t.trace = policy.EndTrace{Tracing: *begun}, trace
-	t.timer = time.AfterFunc(time.Duration(wanted.Minutes)*time.Minute, func() { t.over(trace) })
+	t.timer = time.AfterFunc(t.pause(), func() { t.tick(trace) })
 	t.daemon.log.Info("trace", "office", begun.Office, "by", begun.By, "purpose", begun.Purpose, "until", begun.Until)
 	return begun, nil
 }
@@ -64,13 +64,12 @@ func (t *tracing) Stop(who policy.Actor) (*policy.EndTrace, error) {
 
 // Read shows what is kept.
 func (t *tracing) Read(who policy.Actor, from uint64, most int) (*admin.TracePage, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.look(who); err != nil {
+	trace, current, err := t.look(who)
+	if err != nil {
 		return nil, err
 	}
-	kept, seen := t.trace.From(from, most)
-	out := &admin.TracePage{Tracing: t.current.Tracing, Seen: seen, Questions: []admin.TracedQuestion{}}
+	kept, seen := trace.From(from, most)
+	out := &admin.TracePage{Tracing: current, Seen: seen, Questions: []admin.TracedQuestion{}}
 	for i := range kept {
 		e := &kept[i]
 		shown := e.Show()
@@ -84,28 +83,28 @@ func (t *tracing) Read(who policy.Actor, from uint64, most int) (*admin.TracePag
 
 // Export returns what writes all that is kept as a dnstap file.
 func (t *tracing) Export(who policy.Actor) (func(io.Writer) error, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.look(who); err != nil {
+	trace, _, err := t.look(who)
+	if err != nil {
 		return nil, err
 	}
-	trace := t.trace
 	server, _ := os.Hostname() // empty when the machine has no name
 	return func(w io.Writer) error { return trace.WriteDnstap(w, server, "usciere "+Version) }, nil
 }
 
-// look journals who looks at a trace, the first time, before anything is shown.
-func (t *tracing) look(who policy.Actor) error {
+// look returns the trace under way, after journalling who looks at it for the first time.
+func (t *tracing) look(who policy.Actor) (*tap.Trace, policy.Tracing, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err := t.none(); err != nil {
-		return err
+		return nil, policy.Tracing{}, err
 	}
 	if !slices.Contains(t.current.ReadBy, who.Name) {
 		if _, err := t.daemon.rules.Apply(who, policy.LookAtTrace{Tracing: t.current.Tracing}); err != nil {
-			return err
+			return nil, policy.Tracing{}, err
 		}
 		t.current.ReadBy = append(t.current.ReadBy, who.Name)
 	}
-	return nil
+	return t.trace, t.current.Tracing, nil
 }
 
 // none is the error of there being no trace.
@@ -125,18 +124,38 @@ func (t *tracing) state() (now policy.Tracing, under bool) {
 	return t.current.Tracing, t.trace != nil
 }
 
-// over ends a trace whose time is over.
-func (t *tracing) over(trace *tap.Trace) {
+// pause is until the next look at the clock. A timer stands still while the machine sleeps, so that it is looked at every minute.
+func (t *tracing) pause() time.Duration { return min(time.Minute, time.Until(t.current.Until)) }
+
+// tick ends a trace whose time is over.
+func (t *tracing) tick(trace *tap.Trace) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.trace == trace {
-		_, _ = t.end(system) // in the log
+	if t.trace != trace {
+		return
+	}
+	if t.expire(); t.trace != nil {
+		t.timer.Reset(t.pause())
 	}
 }
 
-// expire ends a trace whose time is over by the clock, which may have slept when the timer did.
+// reloaded has the trace under way end sooner where the settings allow less than they did.
+func (t *tracing) reloaded() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.trace == nil {
+		return
+	}
+	if last := t.current.Begun.Add(t.daemon.inForce.Load().settings.Trace.Longest); last.Before(t.current.Until) {
+		t.current.Until = last
+		t.timer.Reset(t.pause())
+	}
+}
+
+// expire ends a trace whose time is over, by what has passed or by the clock: neither a machine's sleep nor a clock put back prolongs it.
 func (t *tracing) expire() {
-	if t.trace != nil && !time.Now().Before(t.current.Until) {
+	now := time.Now()
+	if t.trace != nil && (!now.Before(t.current.Until) || !now.Round(0).Before(t.current.Until)) {
 		_, _ = t.end(system)
 	}
 }

@@ -146,6 +146,40 @@ func TestATraceEndsWithWhoStopsItAndWithTheDaemon(t *testing.T) {
 	})
 }
 
+func TestNewSettingsEndATraceSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, said := traced(t, settings.Default().Trace)
+		for _, c := range []struct {
+			longest  time.Duration
+			ends     time.Duration // after the trace began
+			reloaded time.Duration
+		}{{time.Hour, 30 * time.Minute, 5 * time.Minute}, {10 * time.Minute, 10 * time.Minute, 5 * time.Minute}, {10 * time.Minute, 20 * time.Minute, 20 * time.Minute}, {0, 5 * time.Minute, 5 * time.Minute}} {
+			d.inForce.Store(&inForce{settings: settings.Settings{Trace: settings.Default().Trace}})
+			begun, err := d.tracing.Start(anna, start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(c.reloaded)
+			d.inForce.Store(&inForce{settings: settings.Settings{Trace: settings.Trace{Longest: c.longest, Memory: settings.MiB}}})
+			d.tracing.reloaded()
+			if left := c.ends - c.reloaded; left > 0 {
+				time.Sleep(left - time.Second)
+				if !kept(d) {
+					t.Errorf("%+v: not kept a second before the end", c)
+				}
+				time.Sleep(time.Second)
+			}
+			synctest.Wait()
+			if kept(d) {
+				t.Errorf("%+v: kept %s after it began", c, time.Since(begun.Begun))
+			}
+		}
+		if n := len(said()); n != 8 {
+			t.Errorf("the journal has %d entries", n)
+		}
+	})
+}
+
 func TestTheSettingsBoundATrace(t *testing.T) {
 	for _, c := range []struct {
 		longest time.Duration

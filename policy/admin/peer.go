@@ -74,7 +74,7 @@ func (s *Server) identify(p *peer) {
 func (s *Server) refusal(p *peer, needed permit) *policy.Error {
 	e := &policy.Error{Code: Forbidden, Message: fmt.Sprintf("%s (uid %d) may not see the rules", p.actor.Name, p.uid)}
 	if head := s.cfg.Groups.Head; needed == decide && head != "" && p.permit == change {
-		e.Message = fmt.Sprintf("%s (uid %d) may not decide on requests: that is for the IT head's seat (Art. 5 and 7)", p.actor.Name, p.uid)
+		e.Message = fmt.Sprintf("%s (uid %d) may not decide on requests or begin a trace: both are for the IT head's seat (Art. 5 and 7)", p.actor.Name, p.uid)
 		e.Hint = "the settings say who holds it (admin.head): the user " + head
 		if group, ok := strings.CutPrefix(head, "@"); ok {
 			e.Hint = "the settings say who holds it (admin.head): the members of the group " + group
@@ -83,7 +83,7 @@ func (s *Server) refusal(p *peer, needed permit) *policy.Error {
 	}
 	groups := []string{s.cfg.Groups.Viewer, s.cfg.Groups.Admin}
 	if needed >= change {
-		e.Message = fmt.Sprintf("%s (uid %d) may not change the rules", p.actor.Name, p.uid)
+		e.Message = fmt.Sprintf("%s (uid %d) may not change the rules, nor see who asked what", p.actor.Name, p.uid)
 		groups = groups[1:]
 	}
 	groups = slices.DeleteFunc(groups, func(g string) bool { return g == "" })

@@ -17,7 +17,7 @@ type Tracer interface {
 	Start(who policy.Actor, wanted policy.StartTrace) (*policy.Tracing, error)
 	// Stop ends the one under way, journalled.
 	Stop(who policy.Actor) (*policy.EndTrace, error)
-	// Read returns what is kept, at most so many questions from a number on; that who looked is journalled with the end.
+	// Read returns what is kept, at most so many questions from a number on; that who looked is journalled.
 	Read(who policy.Actor, from uint64, most int) (*TracePage, error)
 	// Export returns what writes all that is kept as a dnstap file.
 	Export(who policy.Actor) (func(io.Writer) error, error)

@@ -29,7 +29,7 @@ type Tally struct {
 
 // asked is one name of one office.
 type asked struct {
-	allowed, sinkholed uint64 // since it was last taken
+	allowed, sinkholed uint64                       // since it was last taken
 	clients            [policy.FewestClients]uint64 // hashes of their addresses
 	n                  int                          // of them, up to the fewest
 }

@@ -99,7 +99,11 @@ func (t *Trace) Note(e Exchange) {
 	t.kept = t.kept[oldest:]
 }
 
-// From returns at most so many exchanges, from a number on, of those that are still kept, and how many there were in all.
+// maxPage is how much the exchanges take that are given at once, in octets; one of them may be larger.
+const maxPage = 1 << 20
+
+// From returns exchanges from a number on, of those that are still kept, and how many there were in all: at most so many, and no more than
+// maxPage.
 func (t *Trace) From(number uint64, most int) (kept []Exchange, seen uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,7 +116,15 @@ func (t *Trace) From(number uint64, most int) (kept []Exchange, seen uint64) {
 		}
 		return 0
 	})
-	return slices.Clone(t.kept[i:][:min(most, len(t.kept)-i)]), t.seen
+	kept = t.kept[i:][:min(most, len(t.kept)-i)]
+	octets := 0
+	for n := range kept {
+		if octets += kept[n].size(); octets > maxPage && n > 0 {
+			kept = kept[:n]
+			break
+		}
+	}
+	return slices.Clone(kept), t.seen
 }
 
 // Over says whether the trace has ended, and with it all that it kept.

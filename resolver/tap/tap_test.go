@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +89,30 @@ func TestTheOldestMakeRoom(t *testing.T) {
 	trace.Note(e)
 	if kept, seen := trace.From(1, 100); len(kept) != 0 || seen != 26 || trace.octets != 0 {
 		t.Errorf("one that has no room at all: %d of %d kept, %d octets", len(kept), seen, trace.octets)
+	}
+}
+
+func TestWhatIsGivenAtOnceIsBounded(t *testing.T) {
+	var tap Tap
+	e := exchange(t, "10.20.1.9:5353", "www.inps.it.")
+	e.Reply = make([]byte, 60_000)
+	trace := tap.Open(Scope{Office: "anagrafe"}, 8*maxPage)
+	for range 40 {
+		trace.Note(e)
+	}
+	e.Reply = make([]byte, 2*maxPage)
+	trace.Note(e)
+	got := []int{}
+	for next := uint64(1); next <= 41; {
+		kept, _ := trace.From(next, 100)
+		if len(kept) == 0 || kept[0].Number != next {
+			t.Fatalf("%d from %d on", len(kept), next)
+		}
+		got = append(got, len(kept))
+		next = kept[len(kept)-1].Number + 1
+	}
+	if want := []int{17, 17, 6, 1}; !slices.Equal(got, want) {
+		t.Errorf("%v at once, want %v", got, want)
 	}
 }
 

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,6 +48,12 @@ func TestATraceKeepsWhatItIsForAndThenNothing(t *testing.T) {
 	says(t, out, "127.10.2.7 udp allowed NOERROR", "A www.agenziaentrate.gov.it.", "127.10.2.8 udp sinkholed NOERROR", "A www.facebook.com. A 127.0.0.1")
 	if strings.Count(out, "allowed    NOERROR") != 4 || strings.Count(out, "sinkholed  NOERROR") != 4 || strings.Count(out, "\n") != 9 || strings.Contains(out, "prima.it") || strings.Contains(out, "inps") {
 		t.Errorf("it is not what the office asked, each four times:\n%s", out)
+	}
+	var shown struct {
+		Questions []struct{ Client, Verdict string }
+	}
+	if err := json.Unmarshal([]byte(d.must("trace", "show", "-o", "json")), &shown); err != nil || len(shown.Questions) != 8 || shown.Questions[7].Verdict != "sinkholed" {
+		t.Errorf("as JSON: %+v, %v", shown, err)
 	}
 	kept := whatWasKept(t, d, file)
 	if strings.Count(kept, " CR 127.10.2.7:") != 4 || strings.Count(kept, " CQ 127.10.2.8:") != 4 || strings.Count(kept, "\n") != 16 {

@@ -53,7 +53,7 @@ type Asked struct {
 
 // Trace is about looking on.
 type Trace struct {
-	Longest time.Duration `yaml:"longest" doc:"How long a trace lasts at most, until all of it is deleted; 0s: there are none." min:"0s" max:"24h"`
+	Longest time.Duration `yaml:"longest" doc:"How long a trace lasts at most, until all of it is deleted, also of the one under way; 0s: there are none." min:"0s" max:"24h"`
 	Memory  Size          `yaml:"memory" doc:"Memory of what is kept of one, about; beyond it, the oldest is forgotten." min:"64KiB" max:"1GiB"`
 }
 

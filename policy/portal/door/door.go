@@ -87,11 +87,13 @@ func (d *Door) enter(c net.Conn) *guest {
 		return nil
 	}
 	d.mu.Lock()
+	if d.closing {
+		d.mu.Unlock()
+		return nil
+	}
 	var out *guest
 	room := true
 	switch {
-	case d.closing:
-		room = false
 	case d.clients[from] >= d.limits.PerClient:
 		out = d.longest(from)
 		room = out != nil
@@ -146,13 +148,6 @@ func (d *Door) leave(g *guest) {
 	if d.clients[g.from]--; d.clients[g.from] == 0 {
 		delete(d.clients, g.from)
 	}
-}
-
-// Count is how many connections there are, and how many of them wait for their request.
-func (d *Door) Count() (all, waiting int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.all, d.waiting.Len()
 }
 
 // ShownOut is how many connections were closed, there being no room for all.
