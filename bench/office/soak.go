@@ -33,6 +33,10 @@ const (
 	faultEvery  = 4
 )
 
+// restartAt is the step with the restart: an early one, since what is bounded fills for a while after it, and only then shows whether memory
+// stays as it is.
+func restartAt(steps int) int { return max(1, steps/6) }
+
 // soak is the day with everything that may happen on it, and what came of that.
 type soak struct {
 	*bench
@@ -97,7 +101,7 @@ func (s *soak) step(ctx context.Context, i, steps int, part officeload.Play) err
 	events := s.events(&part)
 	checked := rules{verdicts: true}
 	fault := i%faultEvery == faultEvery-1
-	restart := i == steps/2
+	restart := i == restartAt(steps)
 	// A question that failed is not asked again for a while, and what is not cached since a restart may be such a one.
 	if after := i%faultEvery == 0 && i > 0; fault || after || restart {
 		checked.overload, checked.warming = true, true
@@ -278,8 +282,7 @@ type held struct {
 	met             bool
 }
 
-// promises are what the soak is held to. What grows is seen between the first and the second half of the samples since the restart: the
-// load of these is that of the later day, which is less.
+// promises are what the soak is held to. What grows is seen between the first and the second half of the samples since the restart.
 func (s *soak) promises() []held {
 	sent := 0
 	lost := 0
