@@ -18,6 +18,7 @@ func firewallCommand() *cobra.Command {
 
 func firewallNft() *cobra.Command {
 	var o serveOptions
+	var also []string
 	c := &cobra.Command{
 		Use:   "nft",
 		Short: "Print a ruleset for nftables that leaves workstations no other DNS than this resolver",
@@ -27,12 +28,21 @@ func firewallNft() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	c.Flags().StringVar(&o.config, "config", "", "settings `FILE` of the daemon")
+	c.Flags().StringSliceVar(&also, "also", nil, "`ADDR` of another resolver that workstations may ask, such as the second server; may be repeated")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		s, err := o.settings()
 		if err != nil {
 			return err
 		}
-		text, err := nftRuleset(s)
+		var others []netip.Addr
+		for _, text := range also {
+			a, err := netip.ParseAddr(text)
+			if err != nil {
+				return usageError(fmt.Sprintf("--also %q is no address; give one such as 10.20.0.54", text))
+			}
+			others = append(others, a)
+		}
+		text, err := nftRuleset(s, others)
 		if err != nil {
 			return err
 		}
@@ -45,22 +55,25 @@ func firewallNft() *cobra.Command {
 // family is what of an installation concerns IPv4 or IPv6, in the words of nft(8).
 type family struct {
 	ip, kind     string
-	own, free    []netip.Addr   // of the resolver; with the servers of its forwards, which may ask whom they like
+	own, free    []netip.Addr   // of the resolver; with other resolvers and the servers of its forwards, which may ask whom they like
 	site, public []netip.Prefix // the town's; of public DNS services
 }
 
 // nftRuleset is a table of its own: it can be loaded again, and taken out, without touching others (nft(8)).
-func nftRuleset(s settings.Settings) (string, error) {
+func nftRuleset(s settings.Settings, others []netip.Addr) (string, error) {
 	own, err := ownAddresses(s)
 	if err != nil {
 		return "", err
 	}
-	free := slices.Clone(own)
 	for _, f := range s.Forwards {
 		for _, server := range f.Servers {
-			if a := server.Addr().Unmap().WithZone(""); !slices.Contains(free, a) {
-				free = append(free, a)
-			}
+			others = append(others, server.Addr())
+		}
+	}
+	free := slices.Clone(own)
+	for _, a := range others {
+		if a = a.Unmap().WithZone(""); !slices.Contains(free, a) {
+			free = append(free, a)
 		}
 	}
 	four, six := family{ip: "ip", kind: "ipv4_addr"}, family{ip: "ip6", kind: "ipv6_addr"}
@@ -79,7 +92,7 @@ func nftRuleset(s settings.Settings) (string, error) {
 	line("table inet usciere {")
 	for _, f := range both {
 		line("\t# the town's own networks (town.site)\n%s", f.set("site", texts(f.site)))
-		line("\t# the resolver, and the servers of its forwards\n%s", f.set("free", texts(f.free)))
+		line("\t# the resolver, others beside it (--also), and the servers of its forwards\n%s", f.set("free", texts(f.free)))
 		line("\t# public DNS services\n%s", f.set("public", texts(f.public)))
 	}
 	line("\tchain stray {")

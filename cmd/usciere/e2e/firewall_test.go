@@ -84,6 +84,11 @@ func TestTheFirewallLeavesNoOtherDNS(t *testing.T) {
 	reaches(elsewhere+":853", false)
 	reaches(public+":443", false)
 	reaches(elsewhere+":443", true)
+	also := run(t, exec.Command(program, "firewall", "nft", "--config", config, "--also", elsewhere))
+	h.do("nft", "-f", write(t, file, also.out))
+	asks(desk, "@"+elsewhere+" www.example.com", "198.51.100.99") // of the second resolver
+	asks(desk, "@"+public+" www.example.com", hallAddress)
+	reaches(elsewhere+":853", true)
 	h.do("nft", "delete", "table", "inet", "usciere")
 	asks(desk, "@"+elsewhere+" www.example.com", "198.51.100.99")
 }
