@@ -145,8 +145,9 @@ type daemon struct {
 	desk        *desk
 	asked       askedCounts
 	tracing     tracing
-	leases      *lease.Watcher     // nil: no DHCP server's are known
-	stop        context.CancelFunc // ends questions under way
+	unsound     atomic.Pointer[error] // why the journal did not verify the last time; nil: it did
+	leases      *lease.Watcher        // nil: no DHCP server's are known
+	stop        context.CancelFunc    // ends questions under way
 }
 
 // inForce is what a reload replaces.
@@ -396,8 +397,10 @@ func (d *daemon) warn() {
 // verify checks the whole journal.
 func (d *daemon) verify() {
 	if head, n, err := d.store.VerifyJournal(); err != nil {
+		d.unsound.Store(&err)
 		d.log.Error("the journal does not verify", "error", err)
 	} else {
+		d.unsound.Store(nil)
 		d.log.Info("journal verified", "entries", n, "head", head)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"usciere/cmd/usciere/settings"
@@ -44,7 +45,7 @@ func (d *daemon) describe() admin.Daemon {
 	return out
 }
 
-// problems are what settings and rules, each sound by itself, get wrong together.
+// problems are what an administrator should look at: what settings and rules, each sound by itself, get wrong together, and what is amiss.
 func (d *daemon) problems() []string {
 	var out []string
 	rules := d.rules.Snapshot()
@@ -61,6 +62,14 @@ func (d *daemon) problems() []string {
 	for _, l := range d.lists.State() {
 		if l.Problem != "" {
 			out = append(out, "security list "+l.Problem)
+		}
+	}
+	if err := d.unsound.Load(); err != nil {
+		out = append(out, "the journal does not verify: "+(*err).Error())
+	}
+	for _, g := range d.inForce.Load().groups {
+		if !slices.ContainsFunc(g.Servers(), func(s upstream.ServerStatus) bool { return s.State == upstream.OK }) {
+			out = append(out, "no server of "+g.Name()+" answers: what is not remembered is SERVFAIL, see `usciere upstream list`")
 		}
 	}
 	out = append(append(out, d.encryptedProblems()...), d.leaseProblems()...)

@@ -178,10 +178,14 @@ func TestADeadUpstreamIsSaidAndOneThatComesBackIsUsed(t *testing.T) {
 	if r := d.dig(who, "www.comune-prova.it"); r.status != "NOERROR" || len(r.answer) != 2 {
 		t.Errorf("what is cached went with the upstream: %s", r.text)
 	}
+	eventually(t, "status says so", func() bool { return strings.Contains(d.must("status"), "no server of upstream answers") })
 	nsd(t, addr, realZone, realRecords())
 	eventually(t, "the upstream is used again", func() bool {
 		return d.ask(who, "posta.comune-prova.it", dns.TypeA).Rcode == dns.RcodeSuccess
 	})
+	if out := d.must("status"); strings.Contains(out, "no server of upstream") {
+		t.Errorf("it is still said:\n%s", out)
+	}
 }
 
 func TestASecondUpstreamStandsIn(t *testing.T) {
