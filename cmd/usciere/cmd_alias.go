@@ -90,7 +90,7 @@ func aliasAccept() *cobra.Command {
 			}
 		})
 	})
-	c.Flags().BoolVar(&all, "all", false, "all that `alias list` has")
+	c.Flags().BoolVar(&all, "all", false, "all that usciere alias list has")
 	return c
 }
 

@@ -52,6 +52,9 @@ func caInit() *cobra.Command {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return fmt.Errorf("make the state folder: %w", err)
 		}
+		if err := becomeOwner(folder); err != nil {
+			return err
+		}
 		a, err := authority.Create(folder, town, time.Now())
 		if err != nil {
 			return err

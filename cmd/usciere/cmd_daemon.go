@@ -151,11 +151,15 @@ func backupCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			client := admin.Dial(socketOf(c))
 			defer client.Close()
+			status, err := client.Status(c.Context())
+			if err != nil {
+				return err
+			}
 			n, err := writeWhole(args[0], force, func(w io.Writer) (int64, error) { return client.Backup(c.Context(), w) })
 			if err == nil {
 				out := screen{c.OutOrStdout()}
 				out.line("backup", args[0], fmt.Sprintf("%d KiB", n>>10))
-				out.line("restore", "stop the daemon, then `usciere restore "+args[0]+"`")
+				out.line("restore", "stop the daemon, then `usciere restore "+args[0]+" --state "+status.Daemon.State+"`")
 			}
 			return err
 		},

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/user"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -116,6 +118,24 @@ func orDefault(text, fallback string) string {
 	return text
 }
 
+// becomeOwner makes root the user who owns a state folder, whom the daemon runs as, for the rest of the command: what is made there is that
+// user's, and no link that lies there leads to what that user may not write.
+func becomeOwner(folder string) error {
+	var is syscall.Stat_t
+	err := syscall.Stat(folder, &is)
+	switch {
+	case os.Getuid() != 0 || errors.Is(err, fs.ErrNotExist) || err == nil && is.Uid == 0:
+		return nil
+	case err == nil:
+		gid, uid := int(is.Gid), int(is.Uid)
+		err = cmp.Or(syscall.Setgroups([]int{gid}), syscall.Setresgid(gid, gid, gid), syscall.Setresuid(uid, uid, uid))
+	}
+	if err != nil {
+		return fmt.Errorf("become the owner of %s: %w", folder, err)
+	}
+	return nil
+}
+
 // restoreCommand puts a backup in the place of the store.
 func restoreCommand() *cobra.Command {
 	var o serveOptions
@@ -132,7 +152,16 @@ func restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			restored, err := store.Restore(folder, args[0], myself(), time.Now())
+			backup, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer backup.Close()
+			by := myself()
+			if err := becomeOwner(folder); err != nil {
+				return err
+			}
+			restored, err := store.Restore(folder, backup, by, time.Now())
 			if err != nil {
 				return err
 			}

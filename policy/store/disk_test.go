@@ -125,7 +125,7 @@ func TestAReadOnlyDiskIsRefusedAndCanBeRead(t *testing.T) {
 			t.Errorf("%s: %v", folder, err)
 		}
 	}
-	if _, err := Restore(dir, database(dir), clerk, now); err == nil {
+	if _, err := restoreFrom(dir, database(dir), clerk, now); err == nil {
 		t.Error("restored on a read-only disk")
 	}
 	if r := sound(t, dir); r.Records[policy.TableOffices] != 1 {

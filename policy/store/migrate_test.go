@@ -75,7 +75,7 @@ func TestAnOlderStoreIsBroughtToTheNewFormat(t *testing.T) {
 func TestABackupInAnOlderFormatIsRestoredInTheNewOne(t *testing.T) {
 	dir, backup := backedUp(t)
 	next := layout{current.format + 1, append(slices.Clone(current.steps), func(*bbolt.Tx) error { return nil })}
-	done, err := restore(dir, backup, clerk, now, next)
+	done, err := restoreFrom(dir, backup, clerk, now, next)
 	if err != nil {
 		t.Fatal(err)
 	}

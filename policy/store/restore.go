@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -21,18 +22,18 @@ type Restored struct {
 	Kept     string        `json:"kept,omitempty"`     // name of the file that keeps the store that was there, if there was one
 }
 
-// Restore puts a backup in the place of the store in a state folder, which no daemon may use meanwhile (ErrInUse). The backup is
+// Restore puts a backup, which is left open, in the place of the store in a state folder, which no daemon may use meanwhile (ErrInUse). The backup is
 // checked through and through before anything changes; the database that was there is kept beside it. The journal of the restored
 // store goes on with an entry of kind store.restore that says what was replaced.
-func Restore(dir, backup string, by policy.Actor, now time.Time) (Restored, error) {
+func Restore(dir string, backup *os.File, by policy.Actor, now time.Time) (Restored, error) {
 	done, err := restore(dir, backup, by, now.UTC(), current)
 	if err != nil {
-		return Restored{}, fmt.Errorf("restore %s to %s: %w", backup, dir, err)
+		return Restored{}, fmt.Errorf("restore %s to %s: %w", backup.Name(), dir, err)
 	}
 	return done, nil
 }
 
-func restore(dir, backup string, by policy.Actor, now time.Time, l layout) (Restored, error) {
+func restore(dir string, backup *os.File, by policy.Actor, now time.Time, l layout) (Restored, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return Restored{}, advise(err)
 	}
@@ -47,7 +48,7 @@ func restore(dir, backup string, by policy.Actor, now time.Time, l layout) (Rest
 	if err := copyBackup(backup, path, fresh); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{Backup: filepath.Base(backup)}
+	done := Restored{Backup: filepath.Base(backup.Name())}
 	if _, err := os.Lstat(path); err == nil {
 		done.Kept = databaseFile + ".before-restore-" + now.Format("20060102T150405Z")
 		done.Replaced = headOf(path, l)
@@ -71,20 +72,15 @@ func restore(dir, backup string, by policy.Actor, now time.Time, l layout) (Rest
 }
 
 // copyBackup copies the backup to a file of the state folder.
-func copyBackup(backup, path, fresh string) error {
-	in, err := os.Open(backup)
-	if err != nil {
-		return advise(err)
-	}
-	defer in.Close()
-	if same, err := sameFile(in, path); err == nil && same {
+func copyBackup(backup *os.File, path, fresh string) error {
+	if same, err := sameFile(backup, path); err == nil && same {
 		return errors.New("that is the store itself: give the file that `usciere backup` wrote")
 	}
-	if _, err := checkPages(in); err != nil {
+	if _, err := checkPages(backup); err != nil {
 		return fmt.Errorf("this backup cannot be used, try an older one: %w", err)
 	}
-	err = writeFile(fresh, func(w io.Writer) error {
-		_, err := io.Copy(w, in)
+	err := writeFile(fresh, func(w io.Writer) error {
+		_, err := io.Copy(w, io.NewSectionReader(backup, 0, math.MaxInt64))
 		return err
 	})
 	if err != nil {

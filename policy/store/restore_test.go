@@ -36,6 +36,19 @@ func backedUp(t *testing.T) (dir, backup string) {
 	return dir, backup
 }
 
+// restoreFrom restores the backup at a path, in the format given or the current one.
+func restoreFrom(dir, path string, by policy.Actor, now time.Time, in ...layout) (Restored, error) {
+	backup, err := os.Open(path)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer backup.Close()
+	if len(in) > 0 {
+		return restore(dir, backup, by, now, in[0])
+	}
+	return Restore(dir, backup, by, now)
+}
+
 func TestARestoreBringsTheBackupBack(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -64,7 +77,7 @@ func TestARestoreBringsTheBackupBack(t *testing.T) {
 			}
 			mark, marked, _ := readMarker(dir)
 			old, _ := os.ReadFile(database(dir))
-			done, err := Restore(dir, backup, clerk, now)
+			done, err := restoreFrom(dir, backup, clerk, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +134,7 @@ func TestABadBackupChangesNothing(t *testing.T) {
 			dir, backup := backedUp(t)
 			backup = tc.spoil(dir, backup)
 			before, _ := os.ReadFile(database(dir))
-			if _, err := Restore(dir, backup, clerk, now); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := restoreFrom(dir, backup, clerk, now); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v; want %q", err, tc.want)
 			}
 			if after, _ := os.ReadFile(database(dir)); string(after) != string(before) {
@@ -138,11 +151,11 @@ func TestABadBackupChangesNothing(t *testing.T) {
 func TestASecondRestoreKeepsBothStores(t *testing.T) {
 	dir, backup := backedUp(t)
 	for i := range 2 {
-		if _, err := Restore(dir, backup, clerk, now.Add(time.Duration(i)*time.Second)); err != nil {
+		if _, err := restoreFrom(dir, backup, clerk, now.Add(time.Duration(i)*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Restore(dir, backup, clerk, now); err == nil || !strings.Contains(err.Error(), "wait a second") {
+	if _, err := restoreFrom(dir, backup, clerk, now); err == nil || !strings.Contains(err.Error(), "wait a second") {
 		t.Errorf("in the same second: %v", err)
 	}
 	if kept, _ := filepath.Glob(database(dir) + ".before-restore-*"); len(kept) != 2 {

@@ -354,7 +354,7 @@ func TestAFolderInUseIsRefusedByTheNameOfItsHolder(t *testing.T) {
 	for name, open := range map[string]func() error{
 		"open":    func() error { _, err := Open(dir, Options{}); return err },
 		"check":   func() error { _, err := Check(dir); return err },
-		"restore": func() error { _, err := Restore(dir, database(dir), clerk, now); return err },
+		"restore": func() error { _, err := restoreFrom(dir, database(dir), clerk, now); return err },
 	} {
 		if err := open(); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), fmt.Sprintf("(pid %d)", os.Getpid())) {
 			t.Errorf("%s: %v", name, err)

@@ -106,7 +106,13 @@ func TestThePackageIsInstalledUpgradedAndRemoved(t *testing.T) {
 	}
 	p := started()
 	ask("office", "add", "anagrafe", "--name", "Anagrafe", "--network", "10.20.1.0/24")
+	says(t, ask("backup", "/root/usciere.backup"), "restore /root/usciere.backup --state /var/lib/usciere")
 	p.end(syscall.SIGTERM)
+	says(t, must("usciere", "restore", "/root/usciere.backup", "--config", "/etc/usciere/usciere.yaml"), "into /var/lib/usciere")
+	must("usciere", "ca", "init", "--config", "/etc/usciere/usciere.yaml")
+	if left := must("find", "/var/lib/usciere", "!", "-user", "usciere"); left != "" { // what root makes there is the daemon's
+		t.Errorf("these are not the daemon's: %s", left)
+	}
 
 	config := filepath.Join(root, "etc/usciere/usciere.yaml")
 	text, err := os.ReadFile(config)

@@ -85,24 +85,12 @@ func (a *Authority) keep(path string) (err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	sameOwner(f.Name(), filepath.Dir(path))
 	if err := os.Link(f.Name(), path); errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("there is a root already: %s\n  workstations may trust it; to make another, move it away first, and roll the new one out", path)
 	} else if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-// sameOwner gives a file to the owner of the state folder, where root makes it for the daemon's own user.
-func sameOwner(path, folder string) {
-	info, err := os.Stat(folder)
-	if err != nil || os.Getuid() != 0 {
-		return
-	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-		_ = os.Chown(path, int(owner.Uid), int(owner.Gid)) // the daemon says when it cannot read it
-	}
 }
 
 // Open reads the root of a state folder; the error is fs.ErrNotExist where there is none.
