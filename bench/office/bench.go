@@ -74,7 +74,7 @@ func (b *bench) openResolver(ctx context.Context) error {
 		return err
 	}
 	if b.soak > 0 {
-		if err := showMetrics(b.folder); err != nil {
+		if err := addSettings(b.folder, soakSettings); err != nil {
 			return err
 		}
 	}

@@ -210,13 +210,17 @@ func (s *soak) change(ctx context.Context) error {
 	return ask(officeload.Answer{Records: true, Addr: officeload.Page})
 }
 
-// showMetrics has the server of a folder show its metrics, which say how many goroutines there are.
-func showMetrics(folder string) error {
+// soakSettings are the server's beside those of the load: metrics, which say how many goroutines there are, and so small a cache that it is full
+// some minutes after the restart, and memory grows by nothing else from then on.
+const soakSettings = "metrics: {listen: [\"127.0.0.1:0\"]}\ncache: {entries: 20000}\n"
+
+// addSettings adds settings to those in a folder.
+func addSettings(folder, more string) error {
 	f, err := os.OpenFile(filepath.Join(folder, officeload.SettingsFile), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	if _, err := f.WriteString("metrics: {listen: [\"127.0.0.1:0\"]}\n"); err != nil {
+	if _, err := f.WriteString(more); err != nil {
 		_ = f.Close() // the first error counts
 		return err
 	}
