@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -20,12 +21,15 @@ type quicLine struct {
 	group  *Group
 	server *server
 
+	heard atomic.Uint64 // replies
+
 	mu   sync.Mutex
 	conn *quic.Conn
 }
 
 // overQUIC asks a server over QUIC, each question on a stream of its own. A connection that breaks while it is used, as one does that the
-// server ended when it was idle, is replaced once.
+// server ended when it was idle, is replaced once. One that brings nothing, as when the server was started anew, is given up, for all that
+// wait for it; one that keeps silent to a single question is not.
 func (g *Group) overQUIC(s *server) {
 	line := &quicLine{group: g, server: s}
 	s.secured.close = line.close
@@ -42,14 +46,17 @@ func (g *Group) overQUIC(s *server) {
 				break
 			}
 			s.sent()
+			heard := line.heard.Load()
 			if reply, err = askStream(within, conn, x.sent, deadline); err == nil {
+				line.heard.Add(1)
 				return x.taken(reply)
 			}
-			if ctx.Err() != nil {
-				break // given up: the connection may be sound
+			silent := !time.Now().Before(deadline) && line.heard.Load() == heard
+			if broken := conn.Context().Err() != nil; ctx.Err() != nil || !broken && !silent {
+				break // given up, or it was this question's fault alone
 			}
-			line.drop(conn) // it broke, or kept silent, as one does whose server was started anew
-			if fresh || within.Err() != nil {
+			line.drop(conn)
+			if fresh || silent {
 				break
 			}
 		}

@@ -79,6 +79,7 @@ type secureServer struct {
 	*listen.Server
 	mu    sync.Mutex
 	asked []int // lengths
+	from  map[netip.AddrPort]bool
 	mute  bool
 }
 
@@ -86,11 +87,9 @@ func (s *secureServer) Serve(r *listen.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, len(r.Packet))
-	if s.mute {
-		return
-	}
+	s.from[r.Client] = true
 	q := new(dns.Msg)
-	if q.Unpack(r.Packet) != nil {
+	if s.mute || q.Unpack(r.Packet) != nil || strings.HasPrefix(q.Question[0].Name, "silent.") {
 		return
 	}
 	m := new(dns.Msg).SetReply(q)
@@ -117,7 +116,7 @@ func serveSecurely(t *testing.T, cert *tls.Certificate, at ...string) *secureSer
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &secureServer{Server: server}
+	s := &secureServer{Server: server, from: map[netip.AddrPort]bool{}}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s) }()
 	t.Cleanup(func() {
@@ -258,6 +257,51 @@ func TestASecureServerThatWasRestartedIsAskedAnew(t *testing.T) {
 			serveSecurely(t, cert, addr.String())
 			if _, err := askSecure(t, g, "b.example.com."); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestASecureConnectionOutlivesASilentName(t *testing.T) {
+	ca := newAuthority(t)
+	s := serveSecurely(t, ca.issue(t, "dns.example", time.Now().Add(time.Hour)))
+	for _, over := range secureTransports {
+		t.Run(string(over), func(t *testing.T) {
+			s.mu.Lock()
+			s.asked = nil
+			clear(s.from)
+			s.mu.Unlock()
+			g := secureGroup(t, s.at(over), Secure{Over: over, Name: "dns.example", Roots: ca.pool()})
+			ask := func(name string) {
+				if _, err := askSecure(t, g, name); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			ask("a.example.com.")
+			silent := make(chan error, 1)
+			go func() {
+				_, err := askSecure(t, g, "silent.example.com.")
+				silent <- err
+			}()
+			for asked := 1; asked < 2; time.Sleep(time.Millisecond) {
+				s.mu.Lock()
+				asked = len(s.asked)
+				s.mu.Unlock()
+			}
+			for over := false; !over; time.Sleep(10 * time.Millisecond) {
+				ask("b.example.com.")
+				select {
+				case err := <-silent:
+					if over = true; err == nil {
+						t.Error("an answer came to the silent name")
+					}
+				default:
+				}
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if len(s.from) != 1 {
+				t.Errorf("%d connections: %v", len(s.from), s.from)
 			}
 		})
 	}
