@@ -157,7 +157,7 @@ func numberOf(zones []policy.Name, g *upstream.Group) uint64 {
 	for _, s := range g.Servers() {
 		_, _ = fmt.Fprint(h, " ", s.Addr, s.Over, s.Name)
 	}
-	_, _ = fmt.Fprint(h, " ", g.Trusted(), g.WithoutECH())
+	_, _ = fmt.Fprint(h, " ", g.Restraint())
 	return h.Sum64()
 }
 

@@ -202,8 +202,7 @@ func (g *Group) Servers() []ServerStatus {
 // Name is the group's name.
 func (g *Group) Name() string { return g.cfg.Name }
 
-// Trusted says whether the AD bit of the group's answers is passed on.
-func (g *Group) Trusted() bool { return g.cfg.Trusted }
-
-// WithoutECH says whether the keys for Encrypted Client Hello are taken out of its answers.
-func (g *Group) WithoutECH() bool { return g.cfg.WithoutECH }
+// Restraint is what of the servers' answers is believed, and what is taken out of them, as a text that is another one for anything else.
+func (g *Group) Restraint() string {
+	return fmt.Sprintf("%t %t %t %q", g.cfg.Trusted, g.cfg.WithoutECH, g.cfg.Outside, slices.Sorted(slices.Values(g.cfg.Private)))
+}
