@@ -63,6 +63,24 @@ func (s *CookieSecret) proves(client, server []byte, addr netip.Addr, at time.Ti
 	return age, age <= cookieLife && age >= -cookieAhead && string(sum[:]) == string(server[cookieHead:])
 }
 
+// Cookie is one that proves an address to the resolver: a client's part, and the server's that goes with it.
+func (r *Resolver) Cookie(of netip.Addr) []byte {
+	var cookie [wire.ClientCookie + serverCookie]byte
+	_, _ = rand.Read(cookie[:wire.ClientCookie]) // it never fails
+	r.setup.Load().Cookies.fill(&cookie, of, r.now())
+	return cookie[:]
+}
+
+// fill makes the server's part of a cookie.
+func (s *CookieSecret) fill(cookie *[wire.ClientCookie + serverCookie]byte, addr netip.Addr, at time.Time) {
+	client, head := cookie[:wire.ClientCookie], cookie[wire.ClientCookie:][:cookieHead]
+	clear(head)
+	head[0] = cookieVersion
+	binary.BigEndian.PutUint32(head[4:], uint32(at.Unix()))
+	sum := s.hash(client, head, addr)
+	copy(cookie[wire.ClientCookie+cookieHead:], sum[:])
+}
+
 // bake is the cookie that answers a client's: with the server's part that it showed, while that is fresh, or else a new one. proven says
 // whether it showed one that it was given, so that its address is no forged one.
 func (s *CookieSecret) bake(q *wire.Query, addr netip.Addr, at time.Time, into *[wire.ClientCookie + serverCookie]byte) (cookie []byte, proven bool) {
@@ -76,11 +94,6 @@ func (s *CookieSecret) bake(q *wire.Query, addr netip.Addr, at time.Time, into *
 		copy(into[n:], server)
 		return into[:], true
 	}
-	head := into[n : n+cookieHead]
-	clear(head)
-	head[0] = cookieVersion
-	binary.BigEndian.PutUint32(head[4:], uint32(at.Unix()))
-	sum := s.hash(client, head, addr)
-	copy(into[n+cookieHead:], sum[:])
+	s.fill(into, addr, at)
 	return into[:], proven
 }

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -103,35 +101,6 @@ func (m *metricsServer) addresses() (out []string) {
 		out = append(out, "http://"+l.Addr().String()+"/metrics")
 	}
 	return out
-}
-
-// selfTest asks for localhost, which is answered here.
-const selfTest = "us\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x09localhost\x00\x00\x01\x00\x01"
-
-// ready says why the daemon does not answer questions; nil: it does, as one shows that is asked of it.
-func (d *daemon) ready(ctx context.Context) error {
-	at := d.dns.Addrs()[0]
-	if at.Addr().IsUnspecified() {
-		loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-		if at.Addr().Is6() {
-			loopback = netip.IPv6Loopback()
-		}
-		at = netip.AddrPortFrom(loopback, at.Port())
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "udp", at.String())
-	if err != nil {
-		return fmt.Errorf("nobody can ask at %s: %w", at, err)
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(metricsTime / 2))
-	if _, err := conn.Write([]byte(selfTest)); err != nil {
-		return fmt.Errorf("a question to %s cannot be sent: %w", at, err)
-	}
-	reply := make([]byte, 512)
-	if n, err := conn.Read(reply); err != nil || n < 12 || string(reply[:2]) != selfTest[:2] {
-		return fmt.Errorf("a question to %s gets no reply: %w", at, err)
-	}
-	return nil
 }
 
 // metric is some figures of one name.

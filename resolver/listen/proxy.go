@@ -24,6 +24,9 @@ const (
 	introduction = time.Second
 )
 
+// ProxyLocal is what a balancer says before a message of its own.
+const ProxyLocal = proxySignature + "\x20\x00\x00\x00"
+
 var errProxy = errors.New("a load balancer did not say who asks")
 
 // parseProxyHead reads the head: whether addresses are to be believed (a LOCAL command is the balancer's own, such as a health check), their

@@ -10,8 +10,19 @@ import (
 	"time"
 )
 
-// systemd is told when the daemon is ready, that it is well for as long as it answers, and when it stops.
+// systemd is told when the daemon is ready, that it is well for as long as it answers, and when it stops; also where the question that it asks
+// itself comes from a stranger, or from where only balancers ask.
 func TestSystemdIsToldHowItIs(t *testing.T) {
+	for name, settings := range map[string]string{
+		"of the site":       "",
+		"a stranger":        "town: {site: [127.10.0.0/16]}\nlimits: {strangers: 1}\n",
+		"behind a balancer": "front: {proxy: [127.0.0.1/32]}\n",
+	} {
+		t.Run(name, func(t *testing.T) { isTold(t, settings) })
+	}
+}
+
+func isTold(t *testing.T, settings string) {
 	at := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: at, Net: "unixgram"})
 	if err != nil {
@@ -20,7 +31,8 @@ func TestSystemdIsToldHowItIs(t *testing.T) {
 	defer conn.Close()
 	t.Setenv("NOTIFY_SOCKET", at)
 	t.Setenv("WATCHDOG_USEC", "300000")
-	d := demo(t)
+	config := write(t, filepath.Join(t.TempDir(), "usciere.yaml"), settings+"listen: [\"127.0.0.1:0\"]\n")
+	d := serve(t, setup{args: []string{"--demo", "--config", config}})
 	told := func(what string, times int) {
 		t.Helper()
 		buf := make([]byte, 4096)
@@ -36,7 +48,10 @@ func TestSystemdIsToldHowItIs(t *testing.T) {
 		}
 	}
 	told("READY=1", 1)
-	told("WATCHDOG=1", 5)
+	told("WATCHDOG=1", 10)
+	if log := d.log.String(); strings.Contains(log, "watchdog") {
+		t.Errorf("it found itself unwell:\n%s", log)
+	}
 	d.stop()
 	told("STOPPING=1", 1)
 }
