@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -121,7 +122,7 @@ func (s *session) traceLines(follow bool) error {
 // traceJSON shows a trace as one page, with follow as one after the other.
 func (s *session) traceJSON(follow bool) error {
 	var whole *admin.TracePage
-	_, err := s.tracePages(follow, func(page *admin.TracePage) error {
+	over, err := s.tracePages(follow, func(page *admin.TracePage) error {
 		switch {
 		case follow:
 			return s.json(page)
@@ -132,8 +133,11 @@ func (s *session) traceJSON(follow bool) error {
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil || follow:
 		return err
+	case over:
+		return errors.New("the trace ended while it was read, and what it kept is deleted")
 	}
 	return s.json(whole)
 }

@@ -20,6 +20,8 @@ type tracing struct {
 	mu      sync.Mutex
 	current policy.EndTrace // as it would end now; without a trace, nothing
 	trace   *tap.Trace      // nil: there is none
+	began   time.Time       // as time passes, whatever the clock says
+	lasts   time.Duration
 	timer   *time.Timer
 }
 
@@ -47,6 +49,7 @@ func (t *tracing) Start(who policy.Actor, wanted policy.StartTrace) (*policy.Tra
 	scope := tap.Scope{Office: begun.Office, Client: begun.Client}
 	trace := t.daemon.resolver.Tap().Open(scope, int(s.Memory))
 	t.current, t.trace = policy.EndTrace{Tracing: *begun}, trace
+	t.began, t.lasts = time.Now(), begun.Until.Sub(begun.Begun)
 	t.timer = time.AfterFunc(t.pause(), func() { t.tick(trace) })
 	t.daemon.log.Info("trace", "office", begun.Office, "by", begun.By, "purpose", begun.Purpose, "until", begun.Until)
 	return begun, nil
@@ -125,7 +128,7 @@ func (t *tracing) state() (now policy.Tracing, under bool) {
 }
 
 // pause is until the next look at the clock. A timer stands still while the machine sleeps, so that it is looked at every minute.
-func (t *tracing) pause() time.Duration { return min(time.Minute, time.Until(t.current.Until)) }
+func (t *tracing) pause() time.Duration { return min(time.Minute, t.lasts-time.Since(t.began)) }
 
 // tick ends a trace whose time is over.
 func (t *tracing) tick(trace *tap.Trace) {
@@ -146,16 +149,15 @@ func (t *tracing) reloaded() {
 	if t.trace == nil {
 		return
 	}
-	if last := t.current.Begun.Add(t.daemon.inForce.Load().settings.Trace.Longest); last.Before(t.current.Until) {
-		t.current.Until = last
+	if longest := t.daemon.inForce.Load().settings.Trace.Longest; longest < t.lasts {
+		t.lasts, t.current.Until = longest, t.current.Begun.Add(longest)
 		t.timer.Reset(t.pause())
 	}
 }
 
 // expire ends a trace whose time is over, by what has passed or by the clock: neither a machine's sleep nor a clock put back prolongs it.
 func (t *tracing) expire() {
-	now := time.Now()
-	if t.trace != nil && (!now.Before(t.current.Until) || !now.Round(0).Before(t.current.Until)) {
+	if t.trace != nil && (time.Since(t.began) >= t.lasts || !time.Now().Before(t.current.Until)) {
 		_, _ = t.end(system)
 	}
 }

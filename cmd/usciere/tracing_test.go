@@ -18,7 +18,7 @@ import (
 )
 
 // traced is a daemon with the office tributi, and what its journal says of traces, oldest first.
-func traced(t *testing.T, s settings.Trace) (d *daemon, said func() []string) {
+func traced(t *testing.T, s settings.Trace, clock ...func() time.Time) (d *daemon, said func() []string) {
 	t.Helper()
 	st, err := store.Open(t.TempDir(), store.Options{Now: time.Now})
 	if err != nil {
@@ -28,7 +28,7 @@ func traced(t *testing.T, s settings.Trace) (d *daemon, said func() []string) {
 	d = &daemon{log: slog.New(slog.DiscardHandler)}
 	d.tracing.daemon = d
 	d.inForce.Store(&inForce{settings: settings.Settings{Trace: s}})
-	if d.rules, err = policy.Open(st, policy.Town{Zone: time.UTC}, time.Now); err != nil {
+	if d.rules, err = policy.Open(st, policy.Town{Zone: time.UTC}, append(clock, time.Now)[0]); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.rules.Apply(system, policy.AddOffice{ID: "tributi", Name: "Ufficio Tributi"}); err != nil {
@@ -144,6 +144,25 @@ func TestATraceEndsWithWhoStopsItAndWithTheDaemon(t *testing.T) {
 			t.Errorf("the journal says %q", got)
 		}
 	})
+}
+
+// The clock of the rules stands for one that was put back, or went on while the machine slept, after the trace began.
+func TestNoClockProlongsATrace(t *testing.T) {
+	for wrong, lasts := range map[time.Duration]time.Duration{0: 30 * time.Minute, 5 * time.Hour: 30 * time.Minute, -29*time.Minute - 30*time.Second: time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			d, _ := traced(t, settings.Default().Trace, func() time.Time { return time.Now().Add(wrong) })
+			if _, err := d.tracing.Start(anna, start); err != nil {
+				t.Fatal(err)
+			}
+			for minute := time.Minute; minute <= 40*time.Minute; minute += time.Minute {
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if still := kept(d); still != (minute < lasts) {
+					t.Fatalf("%s wrong: after %s it is kept: %v", wrong, minute, still)
+				}
+			}
+		})
+	}
 }
 
 func TestNewSettingsEndATraceSooner(t *testing.T) {
