@@ -146,10 +146,11 @@ func (s *Server) Serve(l *net.UnixListener) error {
 
 // Shutdown closes the listener and waits for the commands under way until ctx ends; then it cuts them off.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if err := s.http.Shutdown(ctx); err != nil {
-		return s.http.Close()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		_ = s.http.Close() // which cuts them off
 	}
-	return nil
+	return err
 }
 
 // Refused is how many connections were closed at once, there being too many.
