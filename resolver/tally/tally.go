@@ -34,18 +34,10 @@ type asked struct {
 	n                  int                          // of them, up to the fewest
 }
 
-// machine is what is counted as one client. A machine has one IPv4 address, but IPv6 addresses without end (RFC 8981), so that all those
-// of a /64 are one.
-func machine(client netip.Addr) netip.Addr {
-	if client = client.Unmap().WithZone(""); client.Is6() {
-		return netip.PrefixFrom(client, 64).Masked().Addr()
-	}
-	return client
-}
-
-// Note counts a question of an office's client.
+// Note counts a question of an office's client. A machine has one IPv4 address, but IPv6 addresses without end (RFC 8981), beside that or
+// without: these do not count as clients.
 func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool) {
-	client = machine(client)
+	client = client.Unmap()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.offices == nil {
@@ -70,7 +62,7 @@ func (t *Tally) Note(office string, name []byte, client netip.Addr, allowed bool
 	} else {
 		a.sinkholed++
 	}
-	if a.n == len(a.clients) {
+	if a.n == len(a.clients) || !client.Is4() {
 		return
 	}
 	if hash := maphash.Comparable(t.key, client); !slices.Contains(a.clients[:a.n], hash) {
@@ -93,7 +85,7 @@ func (t *Tally) Take() map[string][]policy.AskedName {
 			case a.n >= policy.FewestClients && a.allowed+a.sinkholed > 0:
 				all[office] = append(all[office], policy.AskedName{Name: policy.Name(name), Allowed: a.allowed, Sinkholed: a.sinkholed})
 				a.allowed, a.sinkholed = 0, 0
-			case full && a.n == 1:
+			case full && a.n <= 1:
 				delete(names, name)
 				t.all--
 			}

@@ -40,15 +40,15 @@ func TestANameIsToldOfOnceThreeClientsAskedForIt(t *testing.T) {
 func TestOneMachineIsOneClientHoweverManyAddressesItHas(t *testing.T) {
 	var tally Tally
 	name := []byte("\x03www\x04inps\x02it\x00")
-	for _, text := range []string{"10.20.0.1", "::ffff:10.20.0.1", "fd00:20::1", "fd00:20::2", "fd00:20::3%eth0", "fd00:20::4"} {
+	for _, text := range []string{"10.20.0.1", "10.20.0.2", "::ffff:10.20.0.1", "fd00:20::1", "fd00:20::2", "fd00:20::3%eth0", "fd00:20:0:1::1"} {
 		tally.Note("anagrafe", name, netip.MustParseAddr(text), false)
 	}
 	if got := tally.Take(); len(got) > 0 {
 		t.Errorf("%v", got)
 	}
-	tally.Note("anagrafe", name, netip.MustParseAddr("fd00:20:0:1::1"), false)
-	if got := tally.Take(); len(got["anagrafe"]) != 1 {
-		t.Errorf("three networks: %v", got)
+	tally.Note("anagrafe", name, netip.MustParseAddr("::ffff:10.20.0.3"), false)
+	if got := tally.Take()["anagrafe"]; len(got) != 1 || got[0].Sinkholed != 8 {
+		t.Errorf("of the third: %v", got)
 	}
 }
 
