@@ -88,10 +88,6 @@ func (s span) holds(t time.Time) bool {
 	return !t.Before(s.from) && (s.until.IsZero() || t.Before(s.until))
 }
 
-func (s span) overlaps(o span) bool {
-	return (o.until.IsZero() || s.from.Before(o.until)) && (s.until.IsZero() || o.from.Before(s.until))
-}
-
 func spanOf(from, until Moment, zone *time.Location) span {
 	return span{from.Start(zone), until.End(zone)}
 }
