@@ -207,7 +207,7 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request, p *peer) (any, 
 	if found {
 		return nil, &policy.Error{Code: badMethod, Message: r.Method + " is not how this command is given", Hint: "what shows is a GET, what changes a POST"}
 	}
-	return nil, &policy.Error{Code: policy.NotFound, Message: "there is no such command in version 1 of this API", Hint: "see the README's reference, or use the command line"}
+	return nil, &policy.Error{Code: policy.NotFound, Message: "there is no such command in version 1 of this API", Hint: "see the README on the socket, or use the command line"}
 }
 
 // steady gives every write its own time, so that a stream may be long but its reader not dead.
