@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"usciere/policy"
 	"usciere/resolver/dnstest"
 )
@@ -208,5 +210,32 @@ func TestOneOfficesMailDoesNotPushAnothersOut(t *testing.T) { // S8
 	protocol := h.live.Snapshot().Who(netip.MustParseAddr(protocollo), h.clock.Now())
 	if _, _, ok := h.resolver.targets.through(h.live.Snapshot(), &protocol, []byte(name(t, "posta.example.it")), policy.TypeA, h.clock.Now()); !ok {
 		t.Error("another office's host was pushed out")
+	}
+}
+
+func TestAReplyThatWasCutIsLearntFromAgain(t *testing.T) {
+	h := open(t)
+	who := h.live.Snapshot().Who(netip.MustParseAddr(tributi), h.clock.Now())
+	source := name(t, "example.it")
+	learn := func(change func(*dns.Msg), hosts ...string) {
+		reply := question(t, source.String()+" MX")
+		for i, host := range hosts {
+			hosts[i] = fmt.Sprintf("%s 300 IN MX 10 %s", source, host)
+		}
+		reply.Answer = dnstest.Reply(dnstest.Query{Msg: reply}, hosts...).Answer
+		change(reply)
+		packed, err := reply.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.resolver.targets.learn(&who, []byte(source), policy.TypeMX, packed, h.clock.Now())
+	}
+	learn(func(m *dns.Msg) { m.Truncated = true }, "mx1.provider.net.")
+	learn(func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure })
+	learn(func(*dns.Msg) {}, "mx1.provider.net.", "mx2.provider.net.")
+	for _, host := range []string{"mx1.provider.net", "mx2.provider.net"} {
+		if !h.resolver.targets.knows(&who, []byte(name(t, host))) {
+			t.Errorf("%s was not learnt", host)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"usciere/policy"
+	"usciere/resolver/wire"
 )
 
 // targets remembers, for each office, the hosts that the MX and mail SRV records of its mail domains pointed to, whose addresses belong to
@@ -22,7 +23,7 @@ type targets struct {
 
 	mu    sync.RWMutex
 	known map[string]map[policy.Name][]target // office id → a host, or a name above one → what leads there
-	heard map[lesson]time.Time                // when a reply was last learnt from
+	heard map[lesson]taught
 }
 
 // lesson is a question whose reply an office learnt from.
@@ -31,6 +32,9 @@ type lesson struct {
 	name   policy.Name
 	t      policy.Type
 }
+
+// taught is when a reply was last learnt from, and how long what it said holds.
+type taught struct{ at, until time.Time }
 
 // target is a question whose answer named a host.
 type target struct {
@@ -47,26 +51,29 @@ const (
 	maxAbove   = 8    // names above a host that are kept from being denied
 	// leastTargetLife lets a program that was told a record in its last second still ask for the host behind it.
 	leastTargetLife = time.Minute
-	// relearn is how long a reply is not learnt from again: half of what its hosts live at least.
+	// relearn is how long a reply is not learnt from again, if it holds no longer than the last one, as one from the cache: half of what its
+	// hosts live at least.
 	relearn  = leastTargetLife / 2
 	maxHeard = 10_000
 )
 
 func newTargets() *targets {
-	return &targets{known: map[string]map[policy.Name][]target{}, heard: map[lesson]time.Time{}}
+	return &targets{known: map[string]map[policy.Name][]target{}, heard: map[lesson]taught{}}
 }
 
 // learn notes the targets in a reply to an allowed MX, SRV, HTTPS or SVCB question. A cached reply teaches an office that did not ask
 // before, so it is called for each.
 func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply []byte, at time.Time) {
-	if c.Office == nil {
+	ttl, ok := wire.AnswerTTL(reply)
+	if c.Office == nil || !ok {
 		return
 	}
 	asked := lesson{c.Office.ID, policy.Name(source), t}
+	says := taught{at, at.Add(time.Duration(ttl) * time.Second)}
 	ts.mu.RLock()
 	last, ok := ts.heard[asked]
 	ts.mu.RUnlock()
-	if since := at.Sub(last); ok && since >= 0 && since < relearn {
+	if since := at.Sub(last.at); ok && since >= 0 && since < relearn && !says.until.After(last.until) {
 		return
 	}
 	var m dns.Msg
@@ -78,7 +85,9 @@ func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply [
 	if len(ts.heard) >= maxHeard {
 		clear(ts.heard)
 	}
-	ts.heard[asked] = at
+	if wire.Whole(reply) { // what is cut is asked again, over TCP
+		ts.heard[asked] = says
+	}
 	hosts := 0
 	for _, rr := range m.Answer {
 		var host string

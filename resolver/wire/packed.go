@@ -136,6 +136,23 @@ func HasAlias(reply []byte) bool {
 	return false
 }
 
+// AnswerTTL is the smallest TTL of a reply's answer section, in seconds; it is not ok without a record there.
+func AnswerTTL(reply []byte) (ttl uint32, ok bool) {
+	off, sound := questionsUntil(reply)
+	for n := binary.BigEndian.Uint16(reply[6:]); sound && n > 0; n-- {
+		var r record
+		if r, off, sound = recordAt(reply, off); sound {
+			if its := binary.BigEndian.Uint32(reply[r.ttlAt:]); !ok || its < ttl {
+				ttl, ok = its, true
+			}
+		}
+	}
+	return ttl, ok
+}
+
+// Whole says whether a reply is no error, and not cut for want of room.
+func Whole(reply []byte) bool { return reply[2]&flagTC == 0 && reply[3]&0xF == byte(RcodeNoError) }
+
 // PointsElsewhere says whether a reply has a HTTPS or SVCB record whose target is another name than its own (RFC 9460 §2.4.2, §2.5.2).
 func PointsElsewhere(reply []byte) bool {
 	const svcb, https = 64, 65
