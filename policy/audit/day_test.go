@@ -241,6 +241,21 @@ func TestADeviceOfASeatIsNamed(t *testing.T) {
 	}
 }
 
+// The hosts behind a site that all employees may reach are not in the journal, but that there may have been some is said.
+func TestAGrantOfEmployeesOpensHostsToo(t *testing.T) {
+	town := tributi(t)
+	town.do(t, policy.RevokeGrants{Grants: []policy.GrantID{1}, Reason: "x"}) // of everyone, from the start
+	town.now = at("2026-01-08 09:00")
+	town.do(t, policy.AddGrants{Subject: policy.Subject{Role: policy.Employee}, Names: []string{"www.example.it"}, Protocol: "77/2026", Reason: "x"})
+	a, err := town.ask(Question{Office: "tributi", Name: name("edge.cdn.net"), Day: policy.DayOf(town.now, rome)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(a.Notes, " "); a.Reached != Never || !strings.Contains(notes, "HTTPS and SVCB records point to") {
+		t.Errorf("%s: %q", a.Reached, a.Notes)
+	}
+}
+
 // Where a token was shown is not in the journal, but that its bearer had no limits is.
 func TestATokenOfASeatIsNamed(t *testing.T) {
 	town := tributi(t)

@@ -266,7 +266,7 @@ func (d *day) had(channel policy.Channel) (did bool) {
 	_ = d.rules.Records().EachGrant(func(g *policy.Grant) bool {
 		over := g.Revoked != nil && !g.Revoked.At.After(d.from) || g.Until != "" && !g.Until.End(d.Zone).After(d.from)
 		early := !g.Created.Before(d.end) || !g.From.Start(d.Zone).Before(d.end)
-		did = g.Channel == channel && g.Role == "" && !over && !early
+		did = g.Channel == channel && (g.Role == "" || g.Role == policy.Employee) && !over && !early
 		return !did
 	})
 	return did
