@@ -56,7 +56,7 @@ var builtins = []builtin{
 			digitaltimestamp.infocert.it timestamp.infocert.it stamper.infocert.it`},
 		{"seen in certificates of trust-service providers", "2026-11", `
 			ocsp.arubapec.it onsitecrl.arubapec.trustitalia.it ocsp.infocert.it ocsp.cs.ca3.infocert.it cns.postecert.poste.it certificati.postecert.it`},
-		{"Poste Italiane: FirmaOK", "2026-11", "postecert.poste.it vol.postecert.poste.it"},
+		{"Poste Italiane: FirmaOK", "2026-11", "vol.postecert.poste.it"},
 		{mispCRL, "2024-11", "ocsp05.actalis.it crl05.actalis.it ldap05.actalis.it"},
 		{publicCode, "2026-11", "ocsp09.actalis.it cacert.actalis.it"},
 	}},

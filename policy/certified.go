@@ -173,6 +173,29 @@ func (s *Snapshot) certified(services []string) bool {
 	return slices.ContainsFunc(services, s.isCertified)
 }
 
+// certifiedRules are the domain rules of all services of certified mail but one.
+func (s *Snapshot) certifiedRules(but string) (all []Rule) {
+	for _, sv := range s.Services() {
+		for _, r := range sv.Rules {
+			if sv.PEC && sv.ID != but {
+				all = append(all, r.Rule)
+			}
+		}
+	}
+	return all
+}
+
+// checkUncertified refuses a domain rule that would open hosts of certified mail, which only a service of it does, on a ground (R10).
+func checkUncertified(r Rule, certified []Rule) error {
+	for _, c := range certified {
+		if r.Within(c) || c.Within(r) {
+			return invalid("ask for a service of certified mail (`usciere service list`), or name the other hosts one by one",
+				"%s opens %s: %s", r, c, OutsideBodies.point())
+		}
+	}
+	return nil
+}
+
 func (s *Snapshot) isCertified(service string) bool {
 	sv, ok := s.Service(service)
 	return ok && sv.PEC

@@ -123,6 +123,31 @@ func TestAGroundStaysWhileAGrantRestsOnIt(t *testing.T) {
 	town.do(RevokeGrants{Grants: []GrantID{grants[0].ID}}, ChangeOffice{ID: "tributi", PEC: new([]Ground)})
 }
 
+// R10: its hosts are open to those alone that have a ground, whatever else is granted.
+func TestNoDomainRuleOpensCertifiedMail(t *testing.T) {
+	town := certifiedTown(t)
+	allow := func(names ...string) AddGrants {
+		return AddGrants{Subject: Subject{Office: "tributi"}, Names: names, Protocol: "9/2026", Reason: "x"}
+	}
+	for _, text := range []string{"webmail.pec.it", "pec.it", ".pec.it", "*.legalmail.it", ".aruba.it", "*.pec.aruba.it", "postecert.poste.it"} {
+		for _, channel := range []Channel{Web, Mail} {
+			c := allow("www.example.it", text)
+			c.Channel = channel
+			town.refused(Invalid, "certified mail", c)
+		}
+		town.refused(Invalid, "certified mail", AddService{ID: "nuovo", Channel: Mail, Rules: []ServiceRule{{Rule: rule(text), Source: "x"}}})
+	}
+	town.refused(Invalid, "certified mail", AddGrants{Subject: Subject{Everyone: true}, Names: []string{".aruba.it"}, Protocol: "9/2026", Reason: "x"})
+	town.do(allow("www.aruba.it", "*.aruba.example", "poste.it"))
+	for _, sv := range catalog() {
+		for _, r := range sv.Rules {
+			if err := checkUncertified(r.Rule, town.Snapshot().certifiedRules("")); err != nil && !sv.PEC {
+				t.Errorf("service %s: %v", sv.ID, err)
+			}
+		}
+	}
+}
+
 func TestAServiceOfCertifiedMailIsOfMailAndStaysWhatItIsWhileGranted(t *testing.T) {
 	town := certifiedTown(t)
 	own := AddService{ID: "pec-regione", Replace: true, Channel: Mail, Rules: []ServiceRule{{Rule: rule(".pec.example.it"), Source: "x"}}}

@@ -146,7 +146,7 @@ func (c *AddGrants) checkTerms() error {
 
 // understand reads the names into grants without paperwork.
 func (e *Edit) understand(c AddGrants) (wanted []Grant, notes []string, err error) {
-	seen := map[string]bool{}
+	seen, certified := map[string]bool{}, e.certifiedRules("")
 	for _, text := range c.Names {
 		g := Grant{Subject: c.Subject, Channel: c.Channel, Types: c.Types, From: c.From, Until: c.Until, Schedule: c.Schedule}
 		if sv, ok := e.Service(strings.TrimSpace(text)); ok {
@@ -175,6 +175,9 @@ func (e *Edit) understand(c AddGrants) (wanted []Grant, notes []string, err erro
 			if mail, _, base := mailBase([]byte(rule.Name), TypeA); mail {
 				domain := rule.Name[base:]
 				return nil, nil, invalid("`usciere allow "+domain.String()+" --channel mail` opens it", "%s belongs to the mail of %s: only a mail grant of that domain opens it (R3)", rule, domain)
+			}
+			if err := checkUncertified(rule, certified); err != nil {
+				return nil, nil, err
 			}
 			g.Rule = &rule
 		}

@@ -90,9 +90,12 @@ func (e *Edit) checkService(sv *Service) error {
 	if sv.PEC && sv.Channel != Mail {
 		return invalid("give --channel mail", "service %s is certified mail, which is of the channel mail", sv.ID)
 	}
-	seen := map[Rule]bool{}
+	seen, certified := map[Rule]bool{}, e.certifiedRules(sv.ID)
 	for _, r := range sv.Rules {
 		if err := checkServiceRule(sv, r.Rule); err != nil {
+			return err
+		}
+		if err := checkUncertified(r.Rule, certified); !sv.PEC && err != nil {
 			return err
 		}
 		if strings.TrimSpace(r.Source) == "" {

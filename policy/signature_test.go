@@ -45,7 +45,9 @@ func TestMailReachesTheSignatureInfrastructure(t *testing.T) {
 	}
 	pec := town.allow("tributi", "pec")[0]
 	reached("10.20.2.5", pec.ID)
-	// A host of both services is named after the one that was asked for.
+	if town.allows("10.20.1.5", "postecert.poste.it") {
+		t.Error("mail opens a host of certified mail")
+	}
 	if v, _ := town.decide("10.20.2.5", "postecert.poste.it"); v.Service == nil || v.Service.ID != CertifiedMail || v.Grant != pec.ID {
 		t.Errorf("%+v", v)
 	}
