@@ -161,7 +161,7 @@ func numberOf(zones []policy.Name, g *upstream.Group) uint64 {
 	return h.Sum64()
 }
 
-// standsAbove says whether a zone or forward that the client sees lies below the name: such a name exists, whatever the rest
+// standsAbove says whether a zone or forward that the client sees, or a built-in zone, lies below the name: such a name exists, whatever the rest
 // of the DNS says, or a cache that heard NXDOMAIN would take the zone with it (RFC 8020).
 func (s *setup) standsAbove(name []byte, c *policy.Client, at time.Time, town policy.Town) bool {
 	below := s.above[string(name)]
@@ -170,7 +170,7 @@ func (s *setup) standsAbove(name []byte, c *policy.Client, at time.Time, town po
 			return true
 		}
 	}
-	return false
+	return s.special.StandsAbove(name)
 }
 
 // localOf is the most specific zone or forward over a name that the client sees.

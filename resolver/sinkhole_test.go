@@ -98,6 +98,8 @@ func TestNoDenialReachesFurtherThanTheNameAsked(t *testing.T) {
 		{"a name whose MX alone is granted exists", protocollo, "posta.example.it A", nodata, nil},
 		{"above a forward", protocollo, "comune.test A", "NOERROR, aa, SOA test.", nil},
 		{"above a forward of a reverse zone", protocollo, "127.in-addr.arpa MX", "NOERROR, aa, soa", nil},
+		{"above a built-in zone", relay, "192.in-addr.arpa A", nodata, nil},
+		{"above several", relay, "in-addr.arpa A", nodata, nil},
 	})
 }
 
