@@ -333,6 +333,22 @@ func TestTheLinkSignsOnceAtTheSeatsWorkstationOnly(t *testing.T) {
 	}
 }
 
+func TestAMachineThatOnlyItsNameMakesTheSeatsDoesNotSign(t *testing.T) {
+	p := open(t)
+	status, link := p.draft(anagrafe, formOf("www.inps.it", "verifica"))
+	p.do(policy.AddDevice{Device: "pc-rossi", Seat: "dirigente-anagrafe"}, policy.AddDevice{Device: "52:54:00:00:00:09", Seat: "dirigente-anagrafe"})
+	seen := func(m policy.Sighting) { p.live.See(policy.Sightings{netip.MustParseAddr(anagrafe): m}) }
+	seen(policy.Sighting{MAC: "52:54:00:00:00:01", Host: "pc-rossi"}) // whose name anybody can take
+	p.get(anagrafe, own, link).has(t, "Da questa postazione la richiesta non si può firmare", status+"/letter")
+	if r := p.post(anagrafe, link, nil); r.status != 403 || p.requests()[0].State != policy.Submitted {
+		t.Errorf("by its name: status %d, it is %s", r.status, p.requests()[0].State)
+	}
+	seen(policy.Sighting{MAC: "52:54:00:00:00:09"})
+	if r := p.post(anagrafe, link, nil); r.status != 303 || p.requests()[0].State != policy.Endorsed {
+		t.Errorf("by its hardware address: status %d, it is %s", r.status, p.requests()[0].State)
+	}
+}
+
 func TestAnOfficeThatTakesOverAnIDSeesNothingOfTheOneBefore(t *testing.T) {
 	p := open(t)
 	status, link := p.draft(anagrafe, formOf("www.inps.it", "verifica riservata"))

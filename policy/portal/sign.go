@@ -40,8 +40,12 @@ func (p *Portal) showSigning(w http.ResponseWriter, v *visit, status int, q *pol
 	p.render(w, v, status, signPage, fill(t.SignTitle, "id", s.ID), s)
 }
 
-// signer is the seat that signs for an office at this workstation, and who holds it today.
+// signer is the seat that signs for an office at this workstation, and who holds it today. A machine that is the seat's by its host
+// name only does not sign: anybody can give that name.
 func (v *visit) signer(office string) (seat *policy.Seat, holder string, ok bool) {
+	if d := v.client.Device; d != "" && !d.IsMAC() {
+		return nil, "", false
+	}
 	seat, ok = v.rules.Seat(v.client.Seat)
 	if !ok || seat.Office != office || seat.Role.Restricted() {
 		return nil, "", false
