@@ -275,20 +275,30 @@ func TestAncestorsOfGrantedNamesExist(t *testing.T) {
 func TestDormantGrantsAreFound(t *testing.T) {
 	town := newTown(t)
 	town.do(AddService{ID: "svc", Rules: []ServiceRule{{Rule: rule(".service.example.net"), Source: "x"}}})
-	rule := town.allow("anagrafe", ".example.it", func(c *AddGrants) { c.From = "2027-01-01" })[0]
+	tree := town.allow("anagrafe", ".example.it", func(c *AddGrants) { c.From = "2027-01-01" })[0]
 	service := town.allow("everyone", "svc", func(c *AddGrants) { c.Schedule = "sun 03:00-04:00" })[0]
 	post := town.allow("anagrafe", "example.it", mail, func(c *AddGrants) { c.From = "2027-01-01" })[0]
-	s := town.Snapshot()
-	c := s.Who(addr("10.20.1.5"), town.now)
+	until := func(m Moment) func(*AddGrants) { return func(c *AddGrants) { c.Until = m } }
+	sundays := func(c *AddGrants) { c.Schedule = "sun 03:00-04:00" }
+	town.allow("anagrafe", "again.example.com", until("2026-05-31"))
+	again := town.allow("anagrafe", ".example.com", sundays)[0]
+	town.allow("anagrafe", "twice.example.net", until("2026-05-31"))
+	twice := town.allow("everyone", "twice.example.net", until("2026-06-30"))[0]
+	town.do(AddService{ID: "other", Rules: []ServiceRule{{Rule: rule(".other.example.net"), Source: "x"}}})
+	town.allow("anagrafe", "other", until("2026-05-31"))
+	other := town.allow("anagrafe", "other", sundays)[0]
+	s, now := town.Snapshot(), at("2026-07-04 10:00")
+	c := s.Who(addr("10.20.1.5"), now)
 	for _, tc := range []struct {
 		name string
 		typ  Type
 		want GrantID
 	}{
-		{"www.example.it", TypeA, rule.ID}, {"www.service.example.net", TypeA, service.ID}, {"autodiscover.example.it", TypeA, post.ID}, {"example.it", TypeMX, post.ID},
-		{"www.example.com", TypeA, 0}, {"autodiscover.www.example.it", TypeA, 0},
+		{"www.example.it", TypeA, tree.ID}, {"www.service.example.net", TypeA, service.ID}, {"autodiscover.example.it", TypeA, post.ID}, {"example.it", TypeMX, post.ID},
+		{"again.example.com", TypeA, again.ID}, {"twice.example.net", TypeA, twice.ID}, {"www.other.example.net", TypeA, other.ID},
+		{"www.example.org", TypeA, 0}, {"autodiscover.www.example.it", TypeA, 0},
 	} {
-		if id, ok := s.Dormant(&c, []byte(name(tc.name)), tc.typ); id != tc.want || ok != (tc.want != 0) {
+		if id, ok := s.Dormant(&c, []byte(name(tc.name)), tc.typ, now); id != tc.want || ok != (tc.want != 0) {
 			t.Errorf("%s %s: %s, %v; want %s", tc.name, tc.typ, id, ok, tc.want)
 		}
 	}

@@ -26,10 +26,18 @@ func (s *Snapshot) Nearby(name []byte, t Type, at time.Time, max int) []Verdict 
 }
 
 // Dormant is a grant of the client that covers the name on its channel, whatever its types, dates and timetable: when the
-// name is sinkholed, one of these is why.
-func (s *Snapshot) Dormant(c *Client, name []byte, t Type) (GrantID, bool) {
+// name is sinkholed, one of these is why. One that has not ended at that time comes before those that have, of which it is the last.
+func (s *Snapshot) Dormant(c *Client, name []byte, t Type, at time.Time) (id GrantID, ok bool) {
 	if c.number == 0 {
 		return 0, false
+	}
+	var end time.Time
+	lives := func(grant, cond uint32) bool {
+		until := s.conds[cond].span.until
+		if id == 0 || until.IsZero() || until.After(end) {
+			id, end = GrantID(grant), until
+		}
+		return until.IsZero() || at.Before(until)
 	}
 	mail, labels, _ := mailBase(name, t)
 	subjects := s.subjects(c)
@@ -38,8 +46,8 @@ func (s *Snapshot) Dormant(c *Client, name []byte, t Type) (GrantID, bool) {
 		entries := s.rules.find(name[off:])
 		for i := range subjects {
 			for _, e := range of(entries, subjects[i].owner) {
-				if s.conds[e.cond].fits(q) {
-					return GrantID(e.grant), true
+				if s.conds[e.cond].fits(q) && lives(e.grant, e.cond) {
+					return id, true
 				}
 			}
 		}
@@ -48,14 +56,16 @@ func (s *Snapshot) Dormant(c *Client, name []byte, t Type) (GrantID, bool) {
 				continue
 			}
 			for i := range subjects {
-				if held := subjects[i].of(uint32(e.owner &^ ownerKind)); len(held) > 0 {
-					return GrantID(held[0].grant), true
+				for _, h := range subjects[i].of(uint32(e.owner &^ ownerKind)) {
+					if lives(h.grant, h.cond) {
+						return id, true
+					}
 				}
 			}
 		}
 		off += 1 + int(name[off])
 	}
-	return 0, false
+	return id, id != 0
 }
 
 // MailDomain is the domain whose mail a question belongs to (R3): a grant of the mail channel on it opens the name.

@@ -246,7 +246,7 @@ func differ(s *Snapshot, slow *oracle, client netip.Addr, question Name, typ Typ
 	if v.Action == Allow && v.Reason == Granted && !s.Exists(&c, []byte(question)) {
 		return "allowed, and yet it does not exist"
 	}
-	if id, ok := s.Dormant(&c, []byte(question), typ); v.Reason == Granted && !ok {
+	if id, ok := s.Dormant(&c, []byte(question), typ, now); v.Reason == Granted && !ok {
 		return fmt.Sprintf("granted by %s, and yet no grant covers it, not even a dormant one (%s)", v.Grant, id)
 	}
 	return ""

@@ -62,7 +62,7 @@ func TestMailReachesTheSignatureInfrastructure(t *testing.T) {
 	if v := s.Decide(&c, []byte(name(stamp)), TypeA, town.now); v.Action != Sinkhole {
 		t.Errorf("open out of hours, by %s", v.Grant)
 	}
-	if id, ok := s.Dormant(&c, []byte(name(stamp)), TypeA); !ok || id != mailGrant.ID {
+	if id, ok := s.Dormant(&c, []byte(name(stamp)), TypeA, town.now); !ok || id != mailGrant.ID {
 		t.Errorf("%s sleeps, want %s", id, mailGrant.ID)
 	}
 	if near := s.Nearby([]byte(name(stamp)), TypeA, town.now, 5); len(near) != 2 || near[0].Grant != pec.ID || near[1].Grant != relay.ID {

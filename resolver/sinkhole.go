@@ -72,7 +72,7 @@ func (r *Resolver) sinkhole(q *query, rules *policy.Snapshot, way Route, setup *
 		q.SOA(root, root, 1, sinkTTL, sinkTTL)
 	}
 	if q.EDNS {
-		_, asleep := rules.Dormant(&q.client, q.Name(), policy.Type(q.Type))
+		_, asleep := rules.Dormant(&q.client, q.Name(), policy.Type(q.Type), q.at)
 		text := blockedText(&q.client, &way, asleep, s.Contact)
 		q.EDE(edeBlocked, text[:]...)
 		if address != nil {

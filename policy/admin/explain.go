@@ -300,13 +300,14 @@ func (c *call) paper(q *policy.Request) *Paper {
 func (c *call) notGranted(r policy.Records, out *Explanation, who *policy.Client) error {
 	name := []byte(out.Name)
 	out.Why = fmt.Sprintf("no grant of %s, of %ss or of everyone covers this name", who.Office.ID, who.Role)
-	if id, ok := c.rules.Dormant(who, name, out.Type); ok {
+	ended := false
+	if id, ok := c.rules.Dormant(who, name, out.Type, out.At); ok {
 		g, err := r.Grant(id)
 		if err != nil {
 			return err
 		}
 		out.Why = fmt.Sprintf("grant %s of %s covers this name, but %s", g.ID, g.Subject, c.asleep(g, out))
-		out.Asleep = true
+		out.Asleep, ended = true, stateOf(g, out.At, c.rules.Town().Zone) == Expired
 	}
 	for _, v := range c.rules.Nearby(name, out.Type, out.At, maxNearby) {
 		g, err := r.Grant(v.Grant)
@@ -327,7 +328,7 @@ func (c *call) notGranted(r policy.Records, out *Explanation, who *policy.Client
 		out.Why = fmt.Sprintf("the local zone %s is not open to %s", out.Closed, who.Office.ID)
 		out.Hint = "add the office to the zone's offices in the settings, and reload"
 	}
-	if out.Closed != "" || out.Asleep {
+	if out.Closed != "" || out.Asleep && !ended {
 		return nil // a grant is not what is missing
 	}
 	if err := c.askedOnce(r, out, who.Office); err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"usciere/policy"
+	"usciere/policy/request"
 )
 
 func TestExplanations(t *testing.T) {
@@ -19,6 +20,13 @@ func TestExplanations(t *testing.T) {
 		if _, err := d.AddGrants(ctx(t), g); err != nil {
 			t.Fatal(err)
 		}
+	}
+	again, err := d.SubmitRequest(ctx(t), request.Submit{Office: "tributi", Names: []string{"finito.example.it"}, Reason: "x", Paper: request.Paper{Protocol: "44/2026"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.DenyRequest(ctx(t), request.Deny{Request: again.Request.ID, Reason: "no"}); err != nil {
+		t.Fatal(err)
 	}
 	q := func(client, name string, more ...string) Question {
 		out := Question{Name: name}
@@ -85,7 +93,8 @@ func TestExplanations(t *testing.T) {
 		}},
 		{"then", q("tributi", "futuro.example.it", "2026-06-01"), "allow", nil},
 		{"no more", q("tributi", "finito.example.it", "2026-04-01T00:00:00+01:00"), "sinkhole", func(e *Explanation) []string {
-			return []string{e.Why, "grant g-5 of tributi covers this name, but only until 2026-03-31"}
+			return []string{e.Why, "grant g-5 of tributi covers this name, but only until 2026-03-31", e.Asked[0].Letter, "44/2026 of 2026-03-02",
+				string(e.Asked[0].State), "denied", e.Hint, `usciere allow finito.example.it --office tributi --protocol N/YYYY --reason "…"`}
 		}},
 		{"mail that was granted", q("10.20.2.5", "example.it", "MX"), "allow", func(e *Explanation) []string {
 			return []string{string(e.Grant.Channel), "mail"}

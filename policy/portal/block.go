@@ -48,7 +48,7 @@ func (v *visit) plainWhy() string {
 }
 
 // why finds what to say of a name, in this order: what is wrong with the workstation, what decided before the rules, what the
-// rules allow now, at other times or not any more, what the office has asked for, what it was denied, and how it can ask.
+// rules allow now, what the office has asked for, what it may ask at other times, what it was denied, what it had, and how it can ask.
 func (p *Portal) why(v *visit, name policy.Name) (*blocked, error) {
 	t := v.text
 	j := p.cfg.Explain(v.rules, &v.client, name, policy.TypeA, v.at)
@@ -82,8 +82,8 @@ func (p *Portal) why(v *visit, name policy.Name) (*blocked, error) {
 	if q, ok := covering(dealings.asked, name); ok {
 		return v.waits(q), nil
 	}
-	if id, ok := v.rules.Dormant(&v.client, []byte(name), policy.TypeA); ok {
-		return p.dormant(v, name, id)
+	if id, ok := v.rules.Dormant(&v.client, []byte(name), policy.TypeA, v.at); ok {
+		return p.dormant(v, name, id, dealings)
 	}
 	return v.mayAsk(name, dealings), nil
 }
@@ -104,8 +104,8 @@ func (v *visit) waits(q *policy.Request) *blocked {
 	}
 }
 
-// dormant is what to say of a name that a grant covers, but does not open now.
-func (p *Portal) dormant(v *visit, name policy.Name, id policy.GrantID) (*blocked, error) {
+// dormant is what to say of a name that a grant covers, but does not open now. Where it has ended, a later denial is told.
+func (p *Portal) dormant(v *visit, name policy.Name, id policy.GrantID, d *dealings) (*blocked, error) {
 	var g *policy.Grant
 	err := p.cfg.Rules.View(func(r policy.Records) (err error) {
 		g, err = r.Grant(id)
@@ -117,6 +117,9 @@ func (p *Portal) dormant(v *visit, name policy.Name, id policy.GrantID) (*blocke
 	t, zone, office := v.text, v.rules.Town().Zone, v.client.Office.Name
 	switch {
 	case g.Until != "" && !v.at.Before(g.Until.End(zone)):
+		if denied, ok := covering(d.denied, name); ok && denied.date >= policy.DayOf(g.Created, zone) {
+			return v.mayAsk(name, d), nil
+		}
 		b := v.askFor(name, t.againButton, false)
 		b.Why = fill(t.ended, "office", office, "until", t.date(g.Until))
 		return b, nil

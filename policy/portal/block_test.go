@@ -122,6 +122,14 @@ func TestEveryCaseHasItsReason(t *testing.T) {
 	p.do(request.Approve{Request: again, Until: "2026-11-18"})
 	p.advance(24 * time.Hour)
 	p.get(anagrafe, "denied.example.it", "/").has(t, "fino al 18 novembre 2026")
+	p.do(request.Deny{Request: p.asked("anagrafe", "denied.example.it", "a.over.example.it"), Reason: "SEGRETO"}) // whose time is over
+	p.get(anagrafe, "denied.example.it", "/").has(t, "non è stata accolta, con decisione del 19 novembre 2026")
+	p.advance(24 * time.Hour)
+	grant(policy.AddGrants{Names: []string{".over.example.it"}, Until: "2026-11-20"})
+	p.advance(72 * time.Hour)
+	p.get(anagrafe, "a.over.example.it", "/").has(t, "fino al 20 novembre 2026") // granted after it was denied
+	grant(policy.AddGrants{Names: []string{"over.example.it"}, Schedule: "mon-fri 14:00-15:00"})
+	p.get(anagrafe, "over.example.it", "/").has(t, "in altri giorni od orari: lun-ven 14:00-15:00")
 }
 
 func TestWithoutTheFormOfficesAskOnPaper(t *testing.T) {
