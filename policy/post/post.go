@@ -85,6 +85,14 @@ type mailing struct {
 	paper  policy.Paper
 }
 
+// toOffice is the letter without copies.
+func (d mailing) toOffice() mailing {
+	l, issue := *d.letter, *d.letter.Issue
+	issue.To = issue.To[:1]
+	l.Issue, d.letter = &issue, &l
+	return d
+}
+
 // batch is how many letters are read, and sent through one connection: more of them make some servers slow down.
 const batch = 10
 
@@ -177,6 +185,13 @@ func (w *Worker) deliver(ctx context.Context, server *Server, due []mailing) {
 		}
 		if err == nil {
 			err = c.deliver(d)
+			if forGood(err) && len(d.letter.Issue.To) > 1 { // who refuses a copy keeps the letter from nobody else
+				alone, refusal := d.toOffice(), err
+				if err = c.deliver(alone); err == nil {
+					w.log.Warn("the copy of a letter was refused", "letter", d.Letter, "to", strings.Join(d.letter.Issue.To[1:], ", "), "error", refusal)
+					d = alone
+				}
+			}
 		}
 		switch {
 		case err == nil:

@@ -42,7 +42,7 @@ func open(t *testing.T) *outbox {
 	}
 	b := &outbox{rules, t, 100}
 	b.apply(policy.AddOffice{ID: "tributi", Name: "Ufficio Tributi", Mailbox: "tributi@comune.example.it"},
-		policy.AddSeat{ID: "dirigente", Office: "tributi", Role: policy.Manager, Holder: "G. B.", From: "1999-01-01"})
+		policy.AddSeat{ID: "dirigente", Office: "tributi", Role: policy.Manager, Mailbox: "dirigente@comune.example.it", Holder: "G. B.", From: "1999-01-01"})
 	return b
 }
 
@@ -63,6 +63,17 @@ func (b *outbox) issue() policy.LetterID {
 		Protocol: fmt.Sprintf("%d/2026", b.next), Reason: "x", Notice: true}).(policy.GrantsAdded)
 	b.apply(letter.Register{Letter: made.Letter.ID, Protocol: fmt.Sprintf("%d/2026", b.next+500_000), Style: style})
 	return made.Letter.ID
+}
+
+// issueUrgent writes a notice with a copy to the seat, and queues it.
+func (b *outbox) issueUrgent() policy.LetterID {
+	b.t.Helper()
+	b.next++
+	made := b.apply(policy.AddGrants{Subject: policy.Subject{Office: "tributi"}, Names: []string{"urgent.example.org"}, Protocol: fmt.Sprintf("%d/2026", b.next),
+		Reason: "x"}).(policy.GrantsAdded)
+	over := b.apply(policy.RevokeGrants{Grants: []policy.GrantID{made.Grants[0].ID}, Reason: "concluso", Notice: true, Urgent: true}).(policy.GrantsRevoked)
+	b.apply(letter.Register{Letter: over.Letters[0].ID, Protocol: fmt.Sprintf("%d/2026", b.next+500_000), Style: style})
+	return over.Letters[0].ID
 }
 
 func (b *outbox) letter(id policy.LetterID) (l *policy.Letter, m policy.Mailing, waits bool) {

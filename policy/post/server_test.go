@@ -14,7 +14,7 @@ import (
 	"usciere/policy"
 )
 
-// talk is an SMTP server that says what a script has: to each line that begins with a word, a reply.
+// talk is an SMTP server that says what a script has: to each line, or to each that begins with a word, a reply.
 func talk(t *testing.T, script map[string]string) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -61,6 +61,9 @@ func converse(c net.Conn, script map[string]string) {
 			return
 		}
 		word, _, _ := strings.Cut(line, " ")
+		if _, ok := script[line]; ok {
+			word = line
+		}
 		otherwise := "250 ok\r\n"
 		switch word {
 		case "DATA":
@@ -112,6 +115,40 @@ func TestWhatAServerSaysDecidesWhatBecomesOfALetter(t *testing.T) {
 			l, m, waits := b.letter(id)
 			if (l.State == policy.Sent) != test.sent || waits == test.sent || m.Refused != test.refused || !strings.Contains(m.Error, test.says) {
 				t.Errorf("letter %s, outbox %+v", l.State, m)
+			}
+		})
+	}
+}
+
+func TestACopyThatIsRefusedKeepsTheLetterFromNobodyElse(t *testing.T) {
+	const office, seat = "RCPT TO:<tributi@comune.example.it>", "RCPT TO:<dirigente@comune.example.it>"
+	for _, test := range []struct {
+		name    string
+		script  map[string]string
+		sent    bool
+		refused bool
+		warns   bool
+		says    string
+	}{
+		{"it takes both", nil, true, false, false, ""},
+		{"the seat's mailbox is no more", map[string]string{seat: "550 5.1.1 no such mailbox\r\n"}, true, false, true, ""},
+		{"neither is there", map[string]string{"RCPT": "550 5.1.1 no such mailbox\r\n"}, false, true, false, "550"},
+		{"the office's is no more", map[string]string{office: "550 5.1.1 no such mailbox\r\n"}, false, true, false, "550"},
+		{"the office's is put off", map[string]string{office: "450 4.2.1 later\r\n", seat: "550 5.1.1 no such mailbox\r\n"}, false, false, false, "450"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := open(t)
+			id := b.issueUrgent()
+			var log strings.Builder
+			w := New(b.Live, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
+			w.server.Store(talk(t, test.script))
+			w.round(t.Context())
+			l, m, waits := b.letter(id)
+			if len(l.Issue.To) != 2 || (l.State == policy.Sent) != test.sent || waits == test.sent || m.Refused != test.refused || !strings.Contains(m.Error, test.says) {
+				t.Errorf("letter %s to %v, outbox %+v", l.State, l.Issue.To, m)
+			}
+			if warns := strings.Contains(log.String(), "to=dirigente@comune.example.it"); warns != test.warns {
+				t.Errorf("log:\n%s", log.String())
 			}
 		})
 	}
