@@ -59,7 +59,7 @@ type reading struct {
 // before the first question.
 func New(rules Rules, sources []Source, neighbours bool, now func() time.Time, log *slog.Logger) *Watcher {
 	w := &Watcher{rules: rules, sources: sources, neighbours: neighbours, now: now, log: log, near: map[netip.Addr]neighbour{}, read: make([]reading, len(sources))}
-	w.look()
+	w.look(true)
 	return w
 }
 
@@ -90,14 +90,15 @@ func (w *Watcher) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			w.look(true)
 		case <-poke:
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(settle):
 			}
+			w.look(false)
 		}
-		w.look()
 	}
 }
 
@@ -134,14 +135,9 @@ func (w *Watcher) hear(ctx context.Context, watcher *fsnotify.Watcher, stir func
 func (w *Watcher) follow(ctx context.Context, stir func()) {
 	for {
 		err := followNeighbours(ctx, func(addr netip.Addr, n neighbour, there bool) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if there && len(w.near) < maxNeighbours {
-				w.near[addr] = n
-			} else {
-				delete(w.near, addr)
+			if w.heard(addr, n, there) {
+				stir()
 			}
-			stir()
 		})
 		if ctx.Err() != nil {
 			return
@@ -159,13 +155,29 @@ func (w *Watcher) follow(ctx context.Context, stir func()) {
 	}
 }
 
-// look reads the sources that have changed, judges everything anew and tells the rules.
-func (w *Watcher) look() {
+// heard takes in what the kernel tells of a neighbour, and says whether that is news.
+func (w *Watcher) heard(addr netip.Addr, n neighbour, there bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was, known := w.near[addr]
+	if !there || !known && len(w.near) >= maxNeighbours {
+		delete(w.near, addr)
+		return known
+	}
+	w.near[addr] = n
+	return !known || n != was
+}
+
+// look reads the sources that have changed, judges everything anew and tells the rules. Sockets, which do not tell whether anything has
+// changed, are asked only when it is their turn.
+func (w *Watcher) look(sockets bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []Sight
 	for i, s := range w.sources {
-		w.readAgain(s, &w.read[i])
+		if sockets || s.Format != KeaSocket {
+			w.readAgain(s, &w.read[i])
+		}
 		for _, l := range w.read[i].leases {
 			all = append(all, Sight{Lease: l, Source: s.String()})
 		}

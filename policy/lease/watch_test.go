@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +108,49 @@ func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.out.Write(p)
+}
+
+// However much happens among the neighbours, a server is asked for all its leases at every tick only.
+func TestASocketIsNotAskedForEveryNeighbour(t *testing.T) {
+	var asked atomic.Int32
+	path := keaServer(t, func(string) string {
+		asked.Add(1)
+		return `{"result": 0, "arguments": {"leases": [{"ip-address": "10.0.0.1", "hw-address": "52:54:00:00:00:01", "valid-lft": 3600, "cltt": 1793000000}]}}`
+	})
+	file := filepath.Join(t.TempDir(), "leases")
+	rules := &told{seen: make(chan policy.Sightings, 1000)}
+	w := New(rules, []Source{{KeaSocket, path}, {Dnsmasq, file}}, false, func() time.Time { return noon }, slog.New(slog.DiscardHandler))
+	if err := os.WriteFile(file, []byte("0 52:54:00:00:00:02 10.0.0.2 * *\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		w.look(false)
+	}
+	if n, s := asked.Load(), w.State().Sources; n != 1 || s[0].Leases != 1 || s[1].Leases != 1 {
+		t.Errorf("asked %d times, %+v", n, s)
+	}
+	if w.look(true); asked.Load() != 2 {
+		t.Errorf("asked %d times after a tick", asked.Load())
+	}
+}
+
+func TestANeighbourThatIsAsItWasChangesNothing(t *testing.T) {
+	w := &Watcher{near: neighbours{}}
+	at, other := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	one, two := policy.DeviceID("52:54:00:00:00:01"), policy.DeviceID("52:54:00:00:00:02")
+	for i, tc := range []struct {
+		addr    netip.Addr
+		n       neighbour
+		there   bool
+		changes bool
+	}{
+		{at, neighbour{one, true}, true, true}, {at, neighbour{one, true}, true, false}, {at, neighbour{one, false}, true, true}, {at, neighbour{two, false}, true, true},
+		{other, neighbour{one, true}, false, false}, {at, neighbour{two, false}, false, true}, {at, neighbour{two, false}, false, false},
+	} {
+		if changes := w.heard(tc.addr, tc.n, tc.there); changes != tc.changes {
+			t.Errorf("%d: %+v changes something: %v", i, tc.n, changes)
+		}
+	}
 }
 
 // The neighbour table of the machine can be followed, and let go; what is in it is the machine's.
