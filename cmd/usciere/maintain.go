@@ -26,7 +26,7 @@ func checkCommand() *cobra.Command {
 	var system bool
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check settings, zones, security lists, the certificate, leases and, if no daemon uses it, the store",
+		Short: "Check settings, zones, security lists, certificate and root, leases and, if no daemon uses it, the store",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := o.settings()
@@ -66,6 +66,11 @@ func checkCommand() *cobra.Command {
 			folder, err := s.StateFolder()
 			if err != nil {
 				return err
+			}
+			if s.Portal.Enabled && len(s.Portal.HTTPS) > 0 {
+				if _, err := pageRoot(folder); err != nil {
+					return err
+				}
 			}
 			var mend error
 			if system {

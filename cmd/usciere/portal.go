@@ -176,16 +176,25 @@ func (d *daemon) openPages(s settings.Settings, own policy.Name) error {
 	p.use(s, own)
 	var certificates func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	if len(p.secure) > 0 {
-		root, err := authority.Open(d.folder)
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("portal.https needs a root to make certificates with: make one with `usciere ca init`, and roll it out to the workstations")
-		} else if err != nil {
-			return fmt.Errorf("portal.https: %w", err)
+		root, err := pageRoot(d.folder)
+		if err != nil {
+			return err
 		}
 		certificates = portal.NewCertificates(p.portal, root).Get
 	}
 	p.server = portal.NewServer(p.portal, certificates, portal.Limits{})
 	return nil
+}
+
+// pageRoot reads what the page's certificates are made with.
+func pageRoot(folder string) (*authority.Authority, error) {
+	root, err := authority.Open(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("portal.https needs a root to make certificates with: make one with `usciere ca init`, and roll it out to the workstations")
+	} else if err != nil {
+		return nil, fmt.Errorf("portal.https: %w", err)
+	}
+	return root, nil
 }
 
 // portalURL is where offices ask, for letters: the portal's own name, with the port of the first address that it is served on;
