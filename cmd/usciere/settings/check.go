@@ -176,6 +176,9 @@ func (r *report) domains(s Settings) {
 		if (z.File == "") == (len(z.Records) == 0) {
 			r.key(path, "expected either file or records")
 		}
+		if _, given := r.where[path+".offices"]; given && len(z.Offices) == 0 { // an empty list must not open what was closed
+			r.key(path+".offices", "no office is named: leave the key out to open the zone to every office, or take the zone out")
+		}
 		offices := map[string]bool{}
 		for j, o := range z.Offices {
 			if offices[o.Office] {

@@ -79,6 +79,8 @@ func TestParseNamesTheProblemAndItsPlace(t *testing.T) {
 		{"a zone with file and records", "zones:\n  - name: a.it\n    file: a.zone\n    records: [www A 10.0.0.1]", "2:5: zones[0]: expected either file or records"},
 		{"a zone with neither", "zones: [{name: a.it}]", "1:9: zones[0]: expected either file or records"},
 		{"an office twice", "zones:\n  - name: a.it\n    file: a\n    offices: [anagrafe, {office: anagrafe}]", `4:25: zones[0].offices[1]: office "anagrafe" is named twice`},
+		{"a zone of no office", "zones:\n  - name: a.it\n    file: a\n    offices: []", "4:14: zones[0].offices: no office is named: leave the key out to open the zone to every office, or take the zone out"},
+		{"a zone whose last office was taken out", "zones:\n  - name: a.it\n    file: a\n    offices:\n", "4:14: zones[0].offices: no office is named: leave the key out to open the zone to every office, or take the zone out"},
 		{"a day that there is not", "zones:\n  - {name: a.it, file: a, offices: [{office: x, from: 2026-02-30}]}", `2:55: zones[0].offices[0].from: "2026-02-30" is not a date: write YYYY-MM-DD`},
 		{"an office without an id", "zones:\n  - {name: a.it, file: a, offices: [{from: 2026-02-20}]}", "2:37: zones[0].offices[0].office: expected text, found nothing"},
 

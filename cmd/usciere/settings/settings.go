@@ -115,7 +115,7 @@ type Zone struct {
 	Name    string       `yaml:"name" doc:"Origin of the zone." required:"true" example:"intranet.comune.example.it"`
 	File    string       `yaml:"file" doc:"Master file (RFC 1035 §5); a relative path starts at the settings file's folder. Either this or records."`
 	Records []string     `yaml:"records" doc:"Records in presentation format, relative to the origin. Either this or file." example:"[\"www A 10.20.0.80\", \"posta A 10.20.0.25\"]"`
-	Offices []Visibility `yaml:"offices" doc:"Offices that see the zone, as ids or as {office: id, from: date}; empty: every office. To the others it does not exist." example:"[anagrafe, {office: tributi, from: 2026-03-01}]"`
+	Offices []Visibility `yaml:"offices" doc:"Offices that see the zone, as ids or as {office: id, from: date}; left out: every office. To the others it does not exist." example:"[anagrafe, {office: tributi, from: 2026-03-01}]"`
 }
 
 // Visibility opens a zone to one office, from a date on (R2).
