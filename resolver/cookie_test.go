@@ -127,6 +127,40 @@ func TestEveryKindOfReplyHasTheCookie(t *testing.T) {
 	}
 }
 
+func TestAQueryForNothingButACookieGetsIt(t *testing.T) { // RFC 7873 §5.4
+	h := open(t, func(s *Setup) { s.Strangers, s.Cookies = 20, NewCookieSecret() })
+	const mine = "0102030405060708"
+	for _, network := range []string{"udp", "tcp"} {
+		for _, from := range []string{anagrafe, manager, outside} {
+			ask := func(text string, want int) (got string) {
+				t.Helper()
+				m := new(dns.Msg)
+				cookie(text)(m)
+				pkt, err := m.Pack()
+				if err != nil {
+					t.Fatal(err)
+				}
+				reply, err := dnstest.ExchangeRaw(network, h.addr, from, pkt, 10*time.Second)
+				if err != nil || m.Unpack(reply) != nil {
+					t.Fatalf("%q from %s over %s: %x, %v", text, from, network, reply, err)
+				}
+				if got = back(m); m.Rcode != want || len(got) != 48 || got[:16] != mine || len(m.Question)+len(m.Answer)+len(m.Ns)+len(m.Extra) != 1 || len(reply) > len(pkt)+16 {
+					t.Errorf("%q from %s over %s: cookie %q\n%s", text, from, network, got, m)
+				}
+				return got
+			}
+			got := ask(mine, dns.RcodeSuccess)
+			if again := ask(got, dns.RcodeSuccess); again != got {
+				t.Errorf("from %s over %s: a cookie that is fresh, %s, became %s", from, network, got, again)
+			}
+			ask(mine+"0102030405060708090a0b0c0d0e0f10", dns.RcodeBadCookie)
+		}
+	}
+	if s := h.resolver.Stats(); s.Malformed+s.Refused+s.Sinkholed+s.Allowed != 0 || s.Local != 18 {
+		t.Errorf("counted as %+v", s)
+	}
+}
+
 func TestACookieOfNoLengthThatThereIsIsMalformed(t *testing.T) {
 	h := open(t)
 	for text, want := range map[string]int{
@@ -141,9 +175,9 @@ func TestACookieOfNoLengthThatThereIsIsMalformed(t *testing.T) {
 
 func TestRepliesToStrangersAreHeldBackUnlessTheyShowACookie(t *testing.T) {
 	h := open(t, func(s *Setup) { s.Strangers, s.Cookies = 5, NewCookieSecret() })
-	answered := func(network, from string, options ...option) (n int) {
+	answeredTo := func(network, from string, m *dns.Msg) (n int) {
 		t.Helper()
-		pkt, err := question(t, "www.inps.it A", options...).Pack()
+		pkt, err := m.Pack()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,6 +187,10 @@ func TestRepliesToStrangersAreHeldBackUnlessTheyShowACookie(t *testing.T) {
 			}
 		}
 		return n
+	}
+	answered := func(network, from string, options ...option) (n int) {
+		t.Helper()
+		return answeredTo(network, from, question(t, "www.inps.it A", options...))
 	}
 	proof := back(h.exchange("udp", outside, question(t, "www.inps.it A", cookie("0102030405060708"))))
 	if n := answered("udp", outside); n != 4 {
@@ -176,5 +214,13 @@ func TestRepliesToStrangersAreHeldBackUnlessTheyShowACookie(t *testing.T) {
 	h.clock.advance(1e9)
 	if n := answered("udp", outside); n != 5 {
 		t.Errorf("a second later %d were answered", n)
+	}
+	h.clock.advance(1e9)
+	for text, want := range map[string]int{"0102030405060708": 5, proof: 20} { // no question, and nothing but a cookie
+		m := new(dns.Msg)
+		cookie(text)(m)
+		if n := answeredTo("udp", outside, m); n != want {
+			t.Errorf("with nothing but the cookie %s %d were answered, not %d", text, n, want)
+		}
 	}
 }

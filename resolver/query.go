@@ -54,7 +54,11 @@ func (r *Resolver) Serve(req *listen.Request) {
 	}
 	rules, setup := r.rules.Snapshot(), r.setup.Load()
 	if outcome != wire.Good || !answerable(&q.Query, setup) {
-		r.count(q).malformed.Add(1)
+		if outcome == wire.CookieOnly {
+			r.count(q).local.Add(1)
+		} else {
+			r.count(q).malformed.Add(1)
+		}
 		q.client = policy.Client{} // whoever was the last
 		q.introduce(setup, false)
 		if rules.Inside(req.Client.Addr()) || !r.holdBack(q, setup) {
@@ -211,11 +215,14 @@ func answerable(q *wire.Query, s *setup) bool {
 	return q.Class == wire.ClassIN && (q.Type < 128 || q.Type > 254) && q.Type != 0 || s.Identity.chaos(q) != ""
 }
 
-// protest replies to what is malformed or none of a resolver's business.
+// protest replies to what is malformed or none of a resolver's business, and to who wants nothing but a cookie.
 func (r *Resolver) protest(q *query, outcome wire.Outcome) {
 	rcode := outcome.Rcode()
-	if outcome == wire.Good {
+	switch _, server := q.Query.Cookie(); {
+	case outcome == wire.Good:
 		rcode = wire.RcodeRefused // CHAOS names are hidden, zone transfers not offered
+	case outcome == wire.CookieOnly && len(server) > 0 && !q.proven:
+		rcode = wire.RcodeBadCookie
 	}
 	q.Begin(q.request.Scratch(), &q.Query, rcode, false)
 	r.send(q)

@@ -7,18 +7,19 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	Good    Outcome = iota // a well-formed question of class IN or CH
-	Drop                   // a response, or shorter than a header: silence
-	FormErr                // malformed, or not exactly one question
-	NotImp                 // an opcode other than QUERY
-	BadVers                // an EDNS version other than 0 (RFC 6891 §6.1.3)
-	Refused                // a class other than IN and CH
+	Good       Outcome = iota // a well-formed question of class IN or CH
+	Drop                      // a response, or shorter than a header: silence
+	FormErr                   // malformed, or not exactly one question
+	NotImp                    // an opcode other than QUERY
+	BadVers                   // an EDNS version other than 0 (RFC 6891 §6.1.3)
+	Refused                   // a class other than IN and CH
+	CookieOnly                // no question, but a DNS cookie (RFC 7873 §5.4)
 )
 
 // Rcode returns the extended response code of the reply that o calls for. Drop has none and gives RcodeServFail.
 func (o Outcome) Rcode() uint16 {
 	switch o {
-	case Good:
+	case Good, CookieOnly:
 		return RcodeNoError
 	case FormErr:
 		return RcodeFormErr
@@ -88,8 +89,8 @@ func (q *Query) Limit(udp bool) int {
 // Read fills q from a packet. Whatever the outcome but Drop, q holds as much as could be read, so that a Builder can
 // write the reply: the header, the question if there is exactly one and it is whole, EDNS if an OPT record was reached.
 //
-// Of a query it demands what RFC 1035 §4.1 and RFC 6891 §6.1 do: one question with an uncompressed name, nothing in the
-// answer and authority sections, at most one OPT, no octets after the last record. Unknown EDNS options and flags, and
+// Of a query it demands what RFC 1035 §4.1 and RFC 6891 §6.1 do: one question with an uncompressed name, or else a DNS cookie, nothing in
+// the answer and authority sections, at most one OPT, no octets after the last record. Unknown EDNS options and flags, and
 // additional records other than OPT, are passed over (RFC 8906).
 func (q *Query) Read(pkt []byte) Outcome {
 	q.Type, q.Class = 0, 0
@@ -112,6 +113,8 @@ func (q *Query) Read(pkt []byte) Outcome {
 		return FormErr
 	case q.Version != 0:
 		return BadVers
+	case q.questionLen == 0:
+		return CookieOnly
 	case q.Class != ClassIN && q.Class != ClassCH:
 		return Refused
 	}
@@ -139,7 +142,7 @@ func (q *Query) readSections(pkt []byte) bool {
 		}
 		off = end
 	}
-	return questions == 1 && before == 0 && off == len(pkt) && q.Type != TypeOPT
+	return (questions == 1 || questions == 0 && q.cookieLen > 0) && before == 0 && off == len(pkt) && q.Type != TypeOPT
 }
 
 // readQuestion copies the question section, and the name in it folded to lower case.

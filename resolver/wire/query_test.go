@@ -21,10 +21,11 @@ func packet(id uint16, flags uint16, counts [4]uint16, parts ...string) []byte {
 }
 
 const (
-	inA    = "\x00\x01\x00\x01"
-	inps   = "\x03WWW\x04inps\x02it\x00"
-	opt    = "\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00"
-	strayA = "\xC0\x0C\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\x7F\x00\x00\x01"
+	inA       = "\x00\x01\x00\x01"
+	inps      = "\x03WWW\x04inps\x02it\x00"
+	opt       = "\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00"
+	optCookie = "\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x0C\x00\x0A\x00\x0812345678"
+	strayA    = "\xC0\x0C\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\x7F\x00\x00\x01"
 )
 
 var one = [4]uint16{1, 0, 0, 0}
@@ -89,6 +90,14 @@ func TestReadJudgesPackets(t *testing.T) {
 		{"a pointer into the header is malformed", packet(1, 0, oneAndOne, "\x00", inA, "\xC0\x0B\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00"), FormErr, false},
 		{"a chain of 200 pointers is malformed", packet(1, 0, [4]uint16{1, 0, 0, 200}, inps, inA, pointers), FormErr, false},
 		{"a reserved label type is malformed", packet(1, 0, oneAndOne, inps, inA, "\x40\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00"), FormErr, false},
+
+		{"no question but a cookie is a query for a cookie", packet(1, 0, [4]uint16{0, 0, 0, 1}, optCookie), CookieOnly, true},
+		{"a stray record beside the cookie is passed over", packet(1, 0, [4]uint16{0, 0, 0, 2}, "\x00\x00\x01\x00\x01\x00\x00\x00\x05\x00\x00", optCookie), CookieOnly, true},
+		{"two questions and a cookie are malformed", packet(1, 0, [4]uint16{2, 0, 0, 1}, inps, inA, inps, inA, optCookie), FormErr, false},
+		{"octets behind the cookie are malformed", packet(1, 0, [4]uint16{0, 0, 0, 1}, optCookie, "x"), FormErr, true},
+		{"an answer before the cookie is malformed", packet(1, 0, [4]uint16{0, 1, 0, 1}, "\x00\x00\x01\x00\x01\x00\x00\x00\x05\x00\x00", optCookie), FormErr, true},
+		{"half a cookie without a question is malformed", packet(1, 0, [4]uint16{0, 0, 0, 1}, "\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x08\x00\x0A\x00\x041234"), FormErr, true},
+		{"an UPDATE with a cookie only is not implemented", packet(1, 0x2800, [4]uint16{0, 0, 0, 1}, optCookie), NotImp, true},
 
 		{"EDNS version 1 is a bad version", packet(1, 0, oneAndOne, inps, inA, "\x00\x00\x29\x10\x00\x00\x01\x00\x00\x00\x00"), BadVers, true},
 		{"EDNS version 1 with options of its own is a bad version", packet(1, 0, oneAndOne, inps, inA, "\x00\x00\x29\x10\x00\x00\x01\x00\x00\x00\x01z"), BadVers, true},
@@ -175,6 +184,7 @@ func TestLimitFollowsTransportAndEDNS(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(packet(7, 0x0110, one, inps, inA))
 	f.Add(packet(7, 0x0110, oneAndOne, inps, inA, opt))
+	f.Add(packet(7, 0, [4]uint16{0, 0, 0, 1}, optCookie))
 	f.Add(packet(7, 0x0110, [4]uint16{1, 0, 0, 2}, inps, inA, strayA, opt))
 	f.Add(packet(7, 0, oneAndOne, "\x04\x00\xFF\\.\x00", inA, "\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x04\x00\x03\x00\x00"))
 	f.Fuzz(func(t *testing.T, pkt []byte) {

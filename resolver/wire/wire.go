@@ -34,13 +34,14 @@ const (
 
 // Response codes; those over 15 need EDNS (RFC 6895 §2.3).
 const (
-	RcodeNoError  uint16 = 0
-	RcodeFormErr  uint16 = 1
-	RcodeServFail uint16 = 2
-	RcodeNXDomain uint16 = 3
-	RcodeNotImp   uint16 = 4
-	RcodeRefused  uint16 = 5
-	RcodeBadVers  uint16 = 16
+	RcodeNoError   uint16 = 0
+	RcodeFormErr   uint16 = 1
+	RcodeServFail  uint16 = 2
+	RcodeNXDomain  uint16 = 3
+	RcodeNotImp    uint16 = 4
+	RcodeRefused   uint16 = 5
+	RcodeBadVers   uint16 = 16
+	RcodeBadCookie uint16 = 23
 )
 
 // EDNS options that are read or written (RFC 5001, RFC 8914).
