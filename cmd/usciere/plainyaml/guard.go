@@ -35,7 +35,11 @@ func (g guard) shortText(text string) bool {
 		}
 		if m := blockText.FindStringSubmatchIndex(line); m != nil {
 			column := utf8.RuneCountInString(line[:m[2]]) + 1
-			g.report(Position{n, column}, "text in block form (%s) is not used here: write it in quotes on one line", line[m[2]:m[3]])
+			hint := "write it in quotes on one line"
+			if strings.Contains(line[m[3]:], "#") { // it may be in quotes already
+				hint += `, in "…" with \u0023 for the # after it`
+			}
+			g.report(Position{n, column}, "text in block form (%s) is not used here: %s", line[m[2]:m[3]], hint)
 			return false
 		}
 	}

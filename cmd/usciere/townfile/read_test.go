@@ -96,6 +96,9 @@ func TestReadNamesTheProblemAndItsPlace(t *testing.T) {
 		{"an anchor", "offices: &a {}", `1:10: "&": anchors`},
 		{"an alias bomb", "offices:\n  a: {name: &a [x]}\n  b: {name: [*a, *a]}", `2:13: "&": anchors`},
 		{"lists in lists without end", "site: " + strings.Repeat("[", 1000), "nested too deep"},
+		{"text in a block", "offices:\n  a: {name: A}\nservices:\n  \"a\": > # x\n    b\n", "4:8: text in block form (>) is not used here: write it in quotes on one line"},
+		{"a quote in a name before a block", "offices:\n  a\"b: | # \"\n    b\n", "2:8: text in block form (|)"},
+		{"a > before a # in quotes", `town: "a > # b"`, `1:10: text in block form (>) is not used here: write it in quotes on one line, in "…" with \u0023 for the # after it`},
 		{"a second document", "offices: {}\n---\nseats: {}", "2:1: a second document: a file is one"},
 		{"text for the file", "usciere", "1:1: the file: expected keys and values"},
 		{"octets that are no UTF-8", "offices:\n  a: {name: \xff}", "2:1: not UTF-8 text"},
@@ -176,6 +179,29 @@ func TestAnyTextIsReadAsItWasWritten(t *testing.T) {
 			r.Fatalf("%q\n%+v\nwant %+v", text, f.Document, doc)
 		}
 	})
+}
+
+// A > or | before a # in quotes is no head of a block scalar with a comment.
+func TestTextLikeABlockScalarIsReadAsItWasWritten(t *testing.T) {
+	for _, text := range []string{
+		"vedi ticket -> #1234", "SUE | #12", "SUE |#12", ">2-  #", "| # > # |", "a >\t# b", `\> # "`, "# > #", "> \u00a0# |", "a | # b\nc > # d",
+	} {
+		doc := &town.Document{
+			Offices: map[town.ID]town.Office{"a": {Name: text}},
+			Grants:  []town.Grant{{Office: "a", Rule: "www.inps.it", Request: &town.Request{Protocol: "1/2026", Reason: text, Asked: []string{text, text}}}},
+		}
+		var out bytes.Buffer
+		if err := Write(&out, doc); err != nil {
+			t.Fatal(err)
+		}
+		written := out.String()
+		f, err := Read(&out, "town.yaml", nil)
+		if err != nil {
+			t.Errorf("%q: %v\n%s", text, err, written)
+		} else if !reflect.DeepEqual(f.Document, doc) {
+			t.Errorf("%q\n%+v\nwant %+v", text, f.Document, doc)
+		}
+	}
 }
 
 func FuzzRead(f *testing.F) {

@@ -123,7 +123,10 @@ func scalar(text string) string {
 	return escaped(strings.TrimSpace(out.String()))
 }
 
-// escaped writes what is not printable as an escape, in text that is in quotes.
+// likeBlock is what Read, which does not look at quotes there, would take for the head of a block scalar with a comment.
+var likeBlock = regexp.MustCompile(`([|>][-+0-9]*[ \t]*)#`)
+
+// escaped writes what is not printable as an escape, in text that is in quotes, and a # where it would look like a comment.
 func escaped(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -136,5 +139,5 @@ func escaped(text string) string {
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
-	return b.String()
+	return likeBlock.ReplaceAllString(b.String(), `${1}\u0023`)
 }
