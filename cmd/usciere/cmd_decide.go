@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"usciere/policy"
@@ -134,7 +132,7 @@ func (s *session) moved(what string, m *request.Moved, err error) error {
 			s.notice(m.Letter)
 		}
 		if len(m.Grants) > 0 {
-			s.line("in force", fmt.Sprintf("from the next query; workstations may keep an old answer for up to %d s", int(keepOld.Seconds())))
+			s.inForce(m.Grants[0].From)
 		}
 		if next := nextStep(q); next != "" {
 			s.detail("next", next)

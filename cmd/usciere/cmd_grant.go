@@ -46,11 +46,7 @@ func allowCommand() *cobra.Command {
 			for _, g := range made.Grants {
 				s.line("granted", g.ID.String(), g.Subject.String(), string(g.Channel), g.Opens(), terms(g), "request "+made.Request.Protocol)
 			}
-			start := "from the next query"
-			if string(change.From) > time.Now().Format(time.DateOnly) {
-				start = "from " + string(change.From)
-			}
-			s.line("in force", fmt.Sprintf("%s; workstations may keep an old answer for up to %d s", start, int(keepOld.Seconds())))
+			s.inForce(change.From)
 			if made.Letter != nil {
 				s.notice(made.Letter)
 			}
@@ -75,6 +71,15 @@ func allowCommand() *cobra.Command {
 	complete(c, "channel", channels)
 	complete(c, "ground", fixed(policy.Grounds))
 	return c
+}
+
+// inForce says from when on a grant that was made opens something.
+func (s *session) inForce(from policy.Moment) {
+	start := "from the next query"
+	if from.Start(time.Local).After(time.Now()) {
+		start = "from " + string(from)
+	}
+	s.line("in force", fmt.Sprintf("%s; workstations may keep an old answer for up to %d s", start, int(keepOld.Seconds())))
 }
 
 // subjectFlags say whose grants are meant.

@@ -40,15 +40,15 @@ func (c Approve) Apply(e *policy.Edit) (policy.Made, error) {
 	if err != nil {
 		return policy.Made{}, err
 	}
-	if q.Renews != 0 {
-		if err := renew(e, &q, out); err != nil {
-			return policy.Made{}, err
-		}
-	}
 	terms := grantsOf(&q, open)
 	terms.Types, terms.Schedule = c.Types, c.Schedule
 	if err := c.times(e, &q, &terms); err != nil {
 		return policy.Made{}, err
+	}
+	if q.Renews != 0 {
+		if err := renew(e, &q, terms.From, out); err != nil {
+			return policy.Made{}, err
+		}
 	}
 	wanted, _, err := e.Wanted(&terms)
 	if err != nil {
@@ -173,19 +173,41 @@ func (c *Approve) unneeded() error {
 	return nil
 }
 
-// renew ends the request whose place this one takes, and its grants.
-func renew(e *policy.Edit, q *policy.Request, out *Moved) error {
+// renew ends the request whose place this one takes, and its grants. Where this one begins later they run to their own end,
+// which is to be sooner: the office is not left without what it has.
+func renew(e *policy.Edit, q *policy.Request, from policy.Moment, out *Moved) error {
 	old, err := find(e, q.Renews, "renewed", policy.Approved, policy.Expired)
 	if err != nil {
 		return err
 	}
-	if out.Ended, err = end(e, &old, "renewed by request "+q.Label()); err != nil {
+	if from.Start(e.Town().Zone).After(e.Now()) {
+		err = endBefore(e, q, &old, from)
+	} else {
+		out.Ended, err = end(e, &old, "renewed by request "+q.Label())
+	}
+	if err != nil {
 		return err
 	}
 	old.MoveTo(e, policy.Renewed, "by "+q.Label())
 	moved, err := e.PutRequest(old)
 	out.Requests = append(out.Requests, moved)
 	return err
+}
+
+// endBefore refuses a renewal unless the grants of the old request end by themselves when it begins, or before.
+func endBefore(e *policy.Edit, q, old *policy.Request, from policy.Moment) error {
+	grants, err := grantsOn(e, old)
+	if err != nil {
+		return err
+	}
+	zone := e.Town().Zone
+	for _, g := range grants {
+		if g.Until == "" || g.Until.End(zone).After(from.Start(zone)) {
+			return policy.Refusef(policy.Conflict, "approve it on that day; or to have it begin now, with --from "+string(e.Today())+" --wider",
+				"%s takes the place of %s with %s (%s), which runs beyond %s: ended now, %s would be without it until then", q.ID, old.ID, g.ID, g.Opens(), from, q.Office)
+		}
+	}
+	return nil
 }
 
 // Deny refuses a request, in writing and with the reasons (R8).

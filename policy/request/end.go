@@ -50,16 +50,7 @@ func (c Withdraw) Apply(e *policy.Edit) (policy.Made, error) {
 
 // end revokes the grants of a request.
 func end(e *policy.Edit, q *policy.Request, why string) (ended []*policy.Grant, err error) {
-	var grants []*policy.Grant
-	err = e.Records().EachGrantOf(policy.Subject{Office: q.Office}, func(g *policy.Grant) bool {
-		if g.Request == q.ID {
-			grants = append(grants, g)
-		}
-		return true
-	})
-	if err != nil {
-		return nil, err
-	}
+	grants, err := grantsOn(e, q)
 	for _, g := range grants {
 		over, err := e.Revoke(g, why)
 		if err != nil {
@@ -67,7 +58,18 @@ func end(e *policy.Edit, q *policy.Request, why string) (ended []*policy.Grant, 
 		}
 		ended = append(ended, over)
 	}
-	return ended, nil
+	return ended, err
+}
+
+// grantsOn are the grants of a request that are not revoked.
+func grantsOn(e *policy.Edit, q *policy.Request) (grants []*policy.Grant, err error) {
+	err = e.Records().EachGrantOf(policy.Subject{Office: q.Office}, func(g *policy.Grant) bool {
+		if g.Request == q.ID {
+			grants = append(grants, g)
+		}
+		return true
+	})
+	return grants, err
 }
 
 // Expire notes of approved requests that all their grants are past their end. The daemon does it once a day.

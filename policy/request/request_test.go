@@ -347,6 +347,48 @@ func TestARenewalTakesThePlaceOfTheOldRequest(t *testing.T) {
 	w.refused(again, "r-2 is renewed: it cannot be renewed")
 }
 
+func TestARenewalThatBeginsLaterLeavesTheOfficeWhatItHas(t *testing.T) {
+	again := func(from policy.Moment) request.Submit {
+		return request.Submit{Office: "cultura", Renews: 2, Reason: "la mostra continua", From: from, Paper: request.Paper{Protocol: "140/2026"}}
+	}
+	for _, tc := range []struct {
+		about       string
+		until, from policy.Moment // of the old request, of the new one
+		says        string        // why the approval is refused
+		ended       int
+	}{
+		{"on the day after", "2026-04-30", "2026-05-01", "", 0},
+		{"later still", "2026-04-30", "2026-06-01", "", 0},
+		{"today", "2026-04-30", "2026-03-02", "", 1},
+		{"before the old ends", "2026-04-30", "2026-04-30", "g-2 (www.inps.it), which runs beyond 2026-04-30", 0},
+		{"before the old ends, by a minute", "2026-04-30T18:01", "2026-04-30T18:00", "g-2 (www.inps.it), which runs beyond 2026-04-30T18:00", 0},
+		{"where the old has no end", "", "2026-05-01", "--from 2026-03-02 --wider", 0},
+	} {
+		t.Run(tc.about, func(t *testing.T) {
+			w := newTown(t)
+			first := asked("www.inps.it")
+			first.Until = tc.until
+			w.move(request.Approve{Request: w.move(first).Request.ID})
+			q := w.move(again(tc.from)).Request
+			if tc.says != "" {
+				w.refused(request.Approve{Request: q.ID}, tc.says)
+				w.move(request.Approve{Request: q.ID, From: "2026-03-02", Wider: true})
+			} else if done := w.move(request.Approve{Request: q.ID}); len(done.Ended) != tc.ended || done.Requests[0].State != policy.Renewed {
+				t.Errorf("%+v", done)
+			}
+			if !w.allows("cultura", "www.inps.it") {
+				t.Error("the office is without it now")
+			}
+			if w.now = tc.until.End(rome).Add(-time.Second); tc.until != "" && !w.allows("cultura", "www.inps.it") {
+				t.Error("the office is without it before its end")
+			}
+			if w.now = tc.from.Start(rome); !w.allows("cultura", "www.inps.it") {
+				t.Error("the new request opens nothing on its day")
+			}
+		})
+	}
+}
+
 func TestRequestsExpireWithTheLastOfTheirGrants(t *testing.T) {
 	w := newTown(t)
 	c := asked("www.inps.it")
