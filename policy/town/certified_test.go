@@ -83,6 +83,32 @@ func TestCertifiedMailAndMailboxesAreCompared(t *testing.T) {
 	}
 }
 
+// Certified mail may be added to a letter whose first grants needed no ground, and comes after these where the file goes.
+func TestAGroundIsAddedToALetterOnRecord(t *testing.T) {
+	one := certified(t)
+	web := policy.AddGrants{Subject: policy.Subject{Office: "avvocatura"}, Names: []string{"www.tar.it"}, Protocol: "14/2026", Date: "2026-02-03", Reason: "ricorsi"}
+	if _, err := one.Apply(clerk, web); err != nil {
+		t.Fatal(err)
+	}
+	two := newTown(t)
+	if _, err := two.apply(one.export(t), false); err != nil {
+		t.Fatal(explained(err))
+	}
+	mail := web
+	mail.Names, mail.Ground = []string{"pec-regione"}, policy.CourtActs
+	if _, err := one.Apply(clerk, mail); err != nil {
+		t.Fatal(err)
+	}
+	doc := one.export(t)
+	if _, err := two.apply(doc, false); err != nil {
+		t.Fatal(explained(err))
+	}
+	two.same(t, doc)
+	if letter := two.export(t).Grants[2].Request; letter.Protocol != "14/2026" || letter.Ground != policy.CourtActs {
+		t.Errorf("%+v", letter)
+	}
+}
+
 func TestWhatTheDirectiveRefusesIsNamedWithItsPlace(t *testing.T) {
 	more := func(g Grant) func(*Document) { return func(d *Document) { d.Grants = append(d.Grants, g) } }
 	for _, tc := range []struct {

@@ -310,13 +310,13 @@ func (q *Request) equal(o *Request) bool {
 	return q.Date == o.Date && q.Seat == o.Seat && q.Ground == o.Ground && strings.TrimSpace(q.Reason) == strings.TrimSpace(o.Reason) && slices.Equal(q.Asked, o.Asked)
 }
 
-// unchanged refuses to rewrite a letter that is on record.
+// unchanged refuses to rewrite a letter that is on record. A ground may come to one that has none, with its certified mail.
 func (d *differ) unchanged(g *wanted, q *policy.Request) {
 	for _, is := range []struct{ key, written, record string }{
 		{"date", string(g.Request.Date), string(q.Date)}, {"seat", g.Request.Seat, q.Seat}, {"reason", strings.TrimSpace(g.Request.Reason), q.Reason},
 		{"ground", string(g.Request.Ground), string(q.Ground)},
 	} {
-		if is.written != "" && is.written != is.record {
+		if is.written != "" && is.written != is.record && (is.record != "" || is.key != "ground") {
 			d.problem(g.path+".request."+is.key, "a letter on record is not rewritten: check the number, or give the number alone",
 				"the request %s is on record with another %s: %q", q.Protocol, is.key, is.record)
 		}
