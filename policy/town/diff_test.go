@@ -92,6 +92,13 @@ func TestADifferenceIsALineForEachObject(t *testing.T) {
 		{"a new grant on a letter that is on record", func(d *Document) {
 			d.Grants = append(d.Grants, Grant{Office: "anagrafe", Rule: "www.anpr.example.it", Request: &Request{Protocol: "12/2026"}})
 		}, []string{"+ grant anagrafe web www.anpr.example.it 12/2026"}},
+		{"a number with leading zeros", func(d *Document) {
+			d.Grants[0].Request.Protocol, d.Grants[1].Request.Protocol, d.Grants[2].Request.Protocol = "0012/2026", "012/2026", "00021/2026"
+		}, nil},
+		{"a new letter with leading zeros", func(d *Document) {
+			letter := &Request{Protocol: "0090/2026", Reason: "x"}
+			d.Grants = append(d.Grants, Grant{Office: "anagrafe", Rule: "www.anpr.example.it", Request: letter}, Grant{Office: "anagrafe", Rule: "www.example.org", Request: &Request{Protocol: "90/2026"}})
+		}, []string{"+ grant anagrafe web www.anpr.example.it 90/2026", "+ grant anagrafe web www.example.org 90/2026"}},
 		{"the probes on a letter of the town", func(d *Document) { d.Grants[3].Request = &Request{Protocol: "1/2026", Reason: "sonde"} },
 			[]string{"~ grant g-1 everyone web service connectivity request: none → 1/2026"}},
 	} {

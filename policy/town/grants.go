@@ -222,6 +222,9 @@ func (d *differ) understand(g Grant, path string) (*wanted, bool) {
 		d.problem(path, "write request: {protocol: NUMBER/YEAR, date: DAY, reason: …}", "a grant without a request cannot be made (Art. 5)")
 	} else {
 		w.protocol = g.Request.Protocol
+		if number, err := policy.ParseProtocol(w.protocol); err == nil { // what is no number is refused as it is applied
+			w.protocol = number
+		}
 	}
 	return w, len(d.problems) == problems
 }
