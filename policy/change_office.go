@@ -150,8 +150,8 @@ func setIf[T any](field, value *T) {
 	}
 }
 
-// RemoveOffice takes an office out. It is refused while the office has hosts, seats or grants, unless All is set: then they
-// go with it, the grants as revoked.
+// RemoveOffice takes an office out. It is refused while the office has hosts, seats, grants or open requests, unless All is
+// set: then they go with it, the grants as revoked, the requests as withdrawn.
 type RemoveOffice struct {
 	Based
 	ID  string `json:"id"`

@@ -2,6 +2,7 @@ package town
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -57,7 +58,9 @@ func Diff(s *policy.Snapshot, r policy.Records, doc *Document, o Options) (*Plan
 	d.grants(grants) // first those that end: what they rest on may go after
 	d.offices()
 	d.seatsAndHosts()
-	d.removals()
+	if err := d.removals(); err != nil {
+		return nil, err
+	}
 	d.mailboxes()
 	d.services()
 	d.addGrants()
@@ -291,7 +294,7 @@ func (d *differ) places() map[netip.Addr][]origin {
 }
 
 // removals takes out the seats and offices that are no more.
-func (d *differ) removals() {
+func (d *differ) removals() error {
 	for _, id := range slices.Sorted(maps.Keys(d.now.Seats)) {
 		if _, stays := d.next.Seats[id]; !stays {
 			old := d.now.Seats[id]
@@ -299,13 +302,31 @@ func (d *differ) removals() {
 			d.change(policy.RemoveSeat{Seat: string(id)}, origin{path: "seats"})
 		}
 	}
+	open := map[ID]int{} // requests of offices
+	if err := d.records.EachRequest(func(q *policy.Request) bool {
+		if q.State.Open() {
+			open[ID(q.Office)]++
+		}
+		return true
+	}); err != nil {
+		return err
+	}
 	for _, id := range slices.Sorted(maps.Keys(d.now.Offices)) {
 		if _, stays := d.next.Offices[id]; !stays {
-			d.differs("-", "office", string(id), d.now.Offices[id].facts().brief())
-			d.change(policy.RemoveOffice{ID: string(id), All: true}, // all that is left are grants whose end is past
+			text := d.now.Offices[id].facts().brief()
+			switch n := open[id]; n {
+			case 0:
+			case 1:
+				text += "  withdraws 1 open request"
+			default:
+				text += fmt.Sprintf("  withdraws %d open requests", n)
+			}
+			d.differs("-", "office", string(id), text)
+			d.change(policy.RemoveOffice{ID: string(id), All: true}, // all that is left are its open requests, and grants whose end is past
 				origin{path: "offices"})
 		}
 	}
+	return nil
 }
 
 // services makes, changes and takes out the town's own services.

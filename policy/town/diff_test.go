@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"usciere/policy"
+	"usciere/policy/request"
 )
 
 // edit changes what is behind a key.
@@ -198,6 +199,35 @@ func TestWhatIsWrongIsNamedWithItsPlace(t *testing.T) {
 				t.Error("the rules have changed")
 			}
 		})
+	}
+}
+
+func TestAnOfficeThatGoesWithOpenRequestsIsSaidTo(t *testing.T) {
+	for _, tc := range []struct {
+		open int
+		want string
+	}{
+		{0, "- office tributi Ufficio Tributi 10.20.2.0/24"},
+		{1, "- office tributi Ufficio Tributi 10.20.2.0/24 withdraws 1 open request"},
+		{3, "- office tributi Ufficio Tributi 10.20.2.0/24 withdraws 3 open requests"},
+	} {
+		town := small(t)
+		for range tc.open {
+			if _, err := town.Apply(clerk, request.Submit{Office: "tributi", Names: []string{"www.inps.it"}, Reason: "x", Unsigned: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		doc := town.export(t)
+		delete(doc.Offices, "tributi")
+		delete(doc.Seats, "dirigente-tributi")
+		doc.Grants = slices.DeleteFunc(doc.Grants, func(g Grant) bool { return g.Office == "tributi" })
+		plan, err := town.apply(doc, false)
+		if err != nil {
+			t.Fatal(explained(err))
+		}
+		if got := plan.lines(); len(got) != 3 || got[0] != tc.want {
+			t.Errorf("%q\nwant %q first", got, tc.want)
+		}
 	}
 }
 
