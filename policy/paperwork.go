@@ -46,7 +46,11 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 		if c.Ground != "" && q.Ground != "" && c.Ground != q.Ground {
 			return nil, conflict("leave --ground out, or check the number", "protocol %s is already a request on another ground: %s", c.Protocol, q.Ground)
 		}
-		if q.State != Approved {
+		switch q.State {
+		case Approved:
+		case Expired:
+			q.MoveTo(e, Approved, "a grant was added")
+		default:
 			hint := "see `usciere request show " + q.ID.String() + "`"
 			if q.State.Open() {
 				hint += ", and decide it with `usciere request approve " + q.ID.String() + "`"

@@ -5,6 +5,8 @@
 //	submitted ──► endorsed ──► approved ──► expired, renewed, withdrawn
 //	    │             ├──────► denied
 //	    └─────────────┴──────► withdrawn
+//
+// What is expired is approved again when a grant is added on its letter.
 package request
 
 import (

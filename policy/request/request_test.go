@@ -421,6 +421,21 @@ func TestRequestsExpireWithTheLastOfTheirGrants(t *testing.T) {
 	}
 	w.refused(request.Expire{Requests: ids[:0:0]}, "nothing")
 	w.refused(request.Expire{Requests: []policy.RequestID{q.ID}}, "is expired")
+
+	more := policy.AddGrants{Subject: policy.Subject{Office: "cultura"}, Names: []string{"www.inail.it"}, Protocol: "88/2026", Until: "2026-05-02"}
+	back := w.do(more).(policy.GrantsAdded).Request
+	if last := back.Steps[len(back.Steps)-1]; back.ID != q.ID || back.State != policy.Approved || last.State != policy.Approved || last.By != "clerk" {
+		t.Errorf("granted on again: %+v", back)
+	}
+	w.now = time.Date(2026, 5, 3, 0, 0, 0, 0, rome)
+	if ids := over(); len(ids) != 1 || ids[0] != q.ID {
+		t.Errorf("over once more: %v", ids)
+	}
+	w.move(request.Expire{Requests: []policy.RequestID{q.ID}})
+	w.move(request.Approve{Request: w.move(request.Submit{Office: "cultura", Renews: q.ID, Reason: "x", Paper: request.Paper{Protocol: "99/2026"}}).Request.ID})
+	w.refused(more, "in the past")
+	more.Until = ""
+	w.refused(more, "is renewed")
 }
 
 func TestThePageCannotFillTheStore(t *testing.T) {

@@ -268,6 +268,44 @@ func TestAPastGrantIsNeitherWrittenNorMissed(t *testing.T) {
 	}
 }
 
+// The second server notes by itself that a request is over, before it hears that another grant was made on it.
+func TestAGrantOnARequestThatIsOverHereBringsItBack(t *testing.T) {
+	one, two := small(t), newTown(t)
+	allow := policy.AddGrants{Subject: policy.Subject{Office: "tributi"}, Names: []string{"www.inps.it"}, Protocol: "30/2026", Date: "2026-02-02", Reason: "visure", Until: "2026-03-02"}
+	if _, err := one.Apply(clerk, allow); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.apply(one.export(t), false); err != nil {
+		t.Fatal(explained(err))
+	}
+	allow.Names, allow.Until = []string{"www.inail.it"}, "2026-12-31"
+	if _, err := one.Apply(clerk, allow); err != nil {
+		t.Fatal(err)
+	}
+	letter := func() *policy.Request {
+		var q *policy.Request
+		if err := two.View(func(r policy.Records) (err error) {
+			q, _, err = r.RequestOf("30/2026")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	one.now, two.now = noon.AddDate(0, 0, 1), noon.AddDate(0, 0, 1)
+	if _, err := two.Apply(clerk, request.Expire{Requests: []policy.RequestID{letter().ID}}); err != nil {
+		t.Fatal(err)
+	}
+	doc := one.export(t)
+	if _, err := two.apply(doc, false); err != nil {
+		t.Fatal(explained(err))
+	}
+	two.same(t, doc)
+	if q := letter(); q.State != policy.Approved || len(q.Steps) != 2 || q.Steps[0].State != policy.Expired || q.Steps[1].State != policy.Approved {
+		t.Errorf("%+v", q)
+	}
+}
+
 func TestSettingsAreOnlyComparedWith(t *testing.T) {
 	town := small(t)
 	doc := town.export(t)
