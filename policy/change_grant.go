@@ -19,6 +19,7 @@ type AddGrants struct {
 	Protocol string `json:"protocol"`
 	Date     Moment `json:"date,omitempty"` // of the letter; today if empty
 	Seat     string `json:"seat,omitempty"` // that signed; the office's only manager's seat if empty
+	Holder   string `json:"-"`              // of Seat, which is then not looked at, as a document has it; who held the seat on the date if empty
 	Reason   string `json:"reason"`
 	Ground   Ground `json:"ground,omitempty"` // of certified mail; the office's only one if empty
 	Notice   bool   `json:"notice,omitempty"` // write the office a decision notice

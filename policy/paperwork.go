@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -62,10 +63,15 @@ func (e *Edit) paperwork(c AddGrants, wanted []Grant) (*Request, error) {
 			return nil, invalid("give --reason with the reasons of the letter, in full (Art. 5 and 7)", "a request without reasons cannot be granted")
 		}
 		q = &Request{Protocol: c.Protocol, Date: c.Date, Office: c.Office, Reason: reason, Channel: c.Channel}
-		if c.Office != "" || c.Seat != "" {
-			if q.Seat, q.Holder, err = e.Signer(c.Office, c.Seat, c.Date); err != nil {
-				return nil, err
-			}
+		switch {
+		case strings.TrimSpace(c.Holder) != "":
+			q.Seat, q.Holder = c.Seat, strings.TrimSpace(c.Holder)
+			err = cmp.Or(CheckID("a seat", q.Seat), CheckText("the holder's name", q.Holder, 200))
+		case c.Office != "" || c.Seat != "":
+			q.Seat, q.Holder, err = e.Signer(c.Office, c.Seat, c.Date)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	if c.Ground != "" {

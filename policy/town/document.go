@@ -129,6 +129,7 @@ type Request struct {
 	Protocol string        `json:"protocol,omitempty" short:"true" pattern:"^[0-9]{1,10}/(19|20)[0-9]{2}$" doc:"Incoming number of the protocol register, NUMBER/YEAR (R6). Only what the installation itself granted has none."`
 	Date     policy.Moment `json:"date,omitempty" day:"true" doc:"Day of the letter." def:"today"`
 	Seat     string        `json:"seat,omitempty" doc:"Id of the seat that signed." def:"the office's only manager's"`
+	Holder   string        `json:"holder,omitempty" doc:"Who held the seat and signed; the seat is then taken as it is written." def:"who held it on that day"`
 	Reason   string        `json:"reason,omitempty" doc:"The reasons of the letter, in full."`
 	Ground   policy.Ground `json:"ground,omitempty" doc:"Of certified mail: one of the office's grounds (R11)." def:"the office's only one"`
 	Asked    []string      `json:"asked,omitempty" doc:"The addresses as the letter has them, where they are not just the rules granted."`

@@ -45,6 +45,9 @@ func Of(s *policy.Snapshot, r policy.Records, now time.Time) (*Document, error) 
 		if certified[q.ID] {
 			f.Grants[i].Request.Ground = q.Ground
 		}
+		if q.Seat != "" && !signed(s, q) {
+			f.Grants[i].Request.Holder = q.Holder
+		}
 		written[q.ID] = true
 	}
 	return &f.Document, nil
@@ -204,6 +207,16 @@ func requestOf(q *policy.Request, granted map[string]bool) *Request {
 		seen[text] = true
 	}
 	return out
+}
+
+// signed says whether the seats as they are now tell who signed a letter.
+func signed(s *policy.Snapshot, q *policy.Request) bool {
+	seat, ok := s.Seat(q.Seat)
+	if !ok || seat.Role.Restricted() || q.Office != "" && seat.Office != q.Office {
+		return false
+	}
+	h, ok := seat.HolderOn(q.Date)
+	return ok && h.Name == q.Holder
 }
 
 // asAsked is how a letter has an address: the one of Asked that means the rule, or the rule.

@@ -163,7 +163,7 @@ func (d *differ) addGrants() {
 			g := group[0]
 			c := policy.AddGrants{
 				Subject: g.subject, Channel: g.channel, Types: g.Types, From: g.From, Until: g.Until, Schedule: g.Schedule,
-				Protocol: g.protocol, Date: g.letter.Date, Seat: g.letter.Seat, Reason: g.letter.Reason,
+				Protocol: g.protocol, Date: g.letter.Date, Seat: g.letter.Seat, Holder: g.letter.Holder, Reason: g.letter.Reason,
 			}
 			var from []origin
 			for _, g := range group {
@@ -271,6 +271,9 @@ func (d *differ) letters(grants []*wanted) error {
 		}
 	}
 	for _, g := range grants {
+		if g.Request.Holder != "" && g.Request.Seat == "" {
+			d.problem(g.path+".request.holder", "write seat: ID too, or leave it out", "who signed is written without the seat")
+		}
 		if g.Request.Ground != "" && !grounded[g.protocol] {
 			d.problem(g.path+".request.ground", "leave it out", "a ground is for certified mail, and nothing of the request %s is", g.protocol)
 		}
@@ -306,11 +309,12 @@ func (d *differ) letters(grants []*wanted) error {
 
 // alone says whether only the number is given.
 func (q *Request) alone() bool {
-	return q.Protocol != "" && q.Date == "" && q.Seat == "" && q.Reason == "" && q.Ground == "" && len(q.Asked) == 0
+	return q.Protocol != "" && q.Date == "" && q.Seat == "" && q.Holder == "" && q.Reason == "" && q.Ground == "" && len(q.Asked) == 0
 }
 
 func (q *Request) equal(o *Request) bool {
-	return q.Date == o.Date && q.Seat == o.Seat && q.Ground == o.Ground && strings.TrimSpace(q.Reason) == strings.TrimSpace(o.Reason) && slices.Equal(q.Asked, o.Asked)
+	return q.Date == o.Date && q.Seat == o.Seat && q.Holder == o.Holder && q.Ground == o.Ground &&
+		strings.TrimSpace(q.Reason) == strings.TrimSpace(o.Reason) && slices.Equal(q.Asked, o.Asked)
 }
 
 // unchanged refuses to rewrite a letter that is on record. A ground may come to one that has none, with its certified mail.

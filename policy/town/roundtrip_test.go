@@ -30,7 +30,9 @@ var (
 func someChange(t *rapid.T) policy.Change {
 	moment := rapid.OneOf(rapid.Just(policy.Moment("")), someDays)
 	grounds := rapid.SliceOfNDistinct(rapid.SampledFrom(policy.Grounds), 0, 2, rapid.ID)
-	switch rapid.IntRange(-5, 11).Draw(t, "change") {
+	switch rapid.IntRange(-6, 11).Draw(t, "change") {
+	case -6:
+		return policy.RemoveSeat{Seat: someSeats.Draw(t, "seat")}
 	case -5:
 		c := policy.AddToken{ID: someIDs.Draw(t, "id"), Hash: policy.Hash{byte(rapid.IntRange(1, 3).Draw(t, "hash"))}, Until: moment.Draw(t, "until"), Replace: true}
 		if c.Seat = someSeats.Draw(t, "seat"); rapid.Bool().Draw(t, "of a host") {
@@ -150,6 +152,52 @@ func (town *aTown) answer(addr netip.Addr, name string, typ policy.Type, now tim
 		out += " " + c.Office.ID
 	}
 	return out
+}
+
+// Who signed a letter stands in the document where the seats as they are now do not say it.
+func TestWhoSignedGoesWithTheLetterWhateverBecameOfTheSeat(t *testing.T) {
+	rossi := []policy.Holder{{Name: "M. Rossi", From: "2025-09-01"}}
+	seat := policy.SetSeat{ID: "dirigente-anagrafe", Office: "anagrafe", Role: policy.Manager, Holders: rossi}
+	with := func(change func(*policy.SetSeat)) policy.Change { c := seat; change(&c); return c }
+	for _, tc := range []struct {
+		about  string
+		change policy.Change
+		holder string // in the document
+	}{
+		{"it is as it was", seat, ""},
+		{"another one holds it now", policy.AssignSeat{Seat: "dirigente-anagrafe", Holder: "A. Bianchi", From: "2026-02-20"}, ""},
+		{"it is gone", policy.RemoveSeat{Seat: "dirigente-anagrafe"}, "M. Rossi"},
+		{"the first day was corrected", with(func(c *policy.SetSeat) { c.Holders = []policy.Holder{{Name: "M. Rossi", From: "2026-02-20"}} }), "M. Rossi"},
+		{"the name was corrected", with(func(c *policy.SetSeat) { c.Holders = []policy.Holder{{Name: "Maria Rossi", From: "2025-09-01"}} }), "M. Rossi"},
+		{"it is of another office", with(func(c *policy.SetSeat) { c.Office = "tributi" }), "M. Rossi"},
+		{"it is no manager's", with(func(c *policy.SetSeat) { c.Role = policy.Employee }), "M. Rossi"},
+	} {
+		t.Run(tc.about, func(t *testing.T) {
+			one, two := small(t), newTown(t)
+			if _, err := one.Apply(clerk, tc.change); err != nil {
+				t.Fatal(err)
+			}
+			doc := one.export(t)
+			if got := doc.Grants[0].Request.Holder; got != tc.holder {
+				t.Errorf("the document says %q, want %q", got, tc.holder)
+			}
+			if _, err := two.apply(doc, false); err != nil {
+				t.Fatal(explained(err))
+			}
+			two.same(t, doc)
+			one.same(t, two.export(t))
+			err := two.View(func(r policy.Records) error {
+				q, _, err := r.RequestOf("12/2026")
+				if err == nil && (q.Seat != "dirigente-anagrafe" || q.Holder != "M. Rossi") {
+					t.Errorf("signed by %s, %s", q.Seat, q.Holder)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
 }
 
 func TestADocumentIsInOrder(t *testing.T) {
