@@ -51,12 +51,12 @@ func (g *Group) overQUIC(s *server) {
 				line.heard.Add(1)
 				return x.taken(reply)
 			}
-			silent := !time.Now().Before(deadline) && line.heard.Load() == heard
-			if broken := conn.Context().Err() != nil; ctx.Err() != nil || !broken && !silent {
+			late := !time.Now().Before(deadline)
+			if stream := new(quic.StreamError); ctx.Err() != nil || errors.Is(err, errUnusable) || errors.As(err, &stream) || late && line.heard.Load() != heard {
 				break // given up, or it was this question's fault alone
 			}
 			line.drop(conn)
-			if fresh || silent {
+			if fresh || late {
 				break
 			}
 		}
