@@ -33,8 +33,11 @@ type lesson struct {
 	t      policy.Type
 }
 
-// taught is when a reply was last learnt from, and how long what it said holds.
-type taught struct{ at, until time.Time }
+// taught is when a reply was last learnt from, how long it holds, and a hash of what it said.
+type taught struct {
+	at, until time.Time
+	says      uint64
+}
 
 // target is a question whose answer named a host.
 type target struct {
@@ -51,8 +54,8 @@ const (
 	maxAbove   = 8    // names above a host that are kept from being denied
 	// leastTargetLife lets a program that was told a record in its last second still ask for the host behind it.
 	leastTargetLife = time.Minute
-	// relearn is how long a reply is not learnt from again, if it holds no longer than the last one, as one from the cache: half of what its
-	// hosts live at least.
+	// relearn is how long a reply that says the same is not learnt from again, if it holds by no more than that longer, as one from the cache.
+	// Its hosts live by as much longer.
 	relearn  = leastTargetLife / 2
 	maxHeard = 10_000
 )
@@ -64,16 +67,16 @@ func newTargets() *targets {
 // learn notes the targets in a reply to an allowed MX, SRV, HTTPS or SVCB question. A cached reply teaches an office that did not ask
 // before, so it is called for each.
 func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply []byte, at time.Time) {
-	ttl, ok := wire.AnswerTTL(reply)
+	ttl, what, ok := wire.Digest(reply)
 	if c.Office == nil || !ok {
 		return
 	}
 	asked := lesson{c.Office.ID, policy.Name(source), t}
-	says := taught{at, at.Add(time.Duration(ttl) * time.Second)}
+	says := taught{at, at.Add(time.Duration(ttl) * time.Second), what}
 	ts.mu.RLock()
 	last, ok := ts.heard[asked]
 	ts.mu.RUnlock()
-	if since := at.Sub(last.at); ok && since >= 0 && since < relearn && !says.until.After(last.until) {
+	if since := at.Sub(last.at); ok && since >= 0 && since < relearn && says.says == last.says && !says.until.After(last.until.Add(relearn)) {
 		return
 	}
 	var m dns.Msg
@@ -108,7 +111,7 @@ func (ts *targets) learn(c *policy.Client, source []byte, t policy.Type, reply [
 		if hosts++; hosts > maxHosts {
 			return
 		}
-		life := max(time.Duration(rr.Header().Ttl)*time.Second, leastTargetLife)
+		life := max(time.Duration(rr.Header().Ttl)*time.Second+relearn, leastTargetLife)
 		for up := 0; name != policy.Root && up <= maxAbove; name, up = name.Parent(), up+1 {
 			ts.put(c.Office.ID, name, target{asked.name, t, up > 0, at.Add(life)}, at)
 		}

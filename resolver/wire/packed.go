@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 )
 
 // ErrMalformed is what TTLOffsets says of a message that is no packed answer; the wrapping text says why.
@@ -136,19 +137,25 @@ func HasAlias(reply []byte) bool {
 	return false
 }
 
-// AnswerTTL is the smallest TTL of a reply's answer section, in seconds; it is not ok without a record there.
-func AnswerTTL(reply []byte) (ttl uint32, ok bool) {
+// Digest is the smallest TTL of a reply's answer section, in seconds, and a hash of what its records say, which is good in this process only. It
+// is not ok without a record there.
+func Digest(reply []byte) (ttl uint32, says uint64, ok bool) {
 	off, sound := questionsUntil(reply)
+	var h maphash.Hash
+	h.SetSeed(digestSeed)
 	for n := binary.BigEndian.Uint16(reply[6:]); sound && n > 0; n-- {
 		var r record
 		if r, off, sound = recordAt(reply, off); sound {
 			if its := binary.BigEndian.Uint32(reply[r.ttlAt:]); !ok || its < ttl {
 				ttl, ok = its, true
 			}
+			_, _ = h.Write(r.rdata)
 		}
 	}
-	return ttl, ok
+	return ttl, h.Sum64(), ok
 }
+
+var digestSeed = maphash.MakeSeed()
 
 // Whole says whether a reply is no error, and not cut for want of room.
 func Whole(reply []byte) bool { return reply[2]&flagTC == 0 && reply[3]&0xF == byte(RcodeNoError) }
