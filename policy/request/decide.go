@@ -173,19 +173,17 @@ func (c *Approve) unneeded() error {
 	return nil
 }
 
-// renew ends the request whose place this one takes, and its grants. Where this one begins later they run to their own end,
-// which is to be sooner: the office is not left without what it has.
+// renew ends the request whose place this one takes, and its grants. Where this one begins later, that stays in force with them until they end by
+// themselves, which is to be sooner: the office is not left without what it has.
 func renew(e *policy.Edit, q *policy.Request, from policy.Moment, out *Moved) error {
 	old, err := find(e, q.Renews, "renewed", policy.Approved, policy.Expired)
 	if err != nil {
 		return err
 	}
 	if from.Start(e.Town().Zone).After(e.Now()) {
-		err = endBefore(e, q, &old, from)
-	} else {
-		out.Ended, err = end(e, &old, "renewed by request "+q.Label())
+		return endBefore(e, q, &old, from)
 	}
-	if err != nil {
+	if out.Ended, err = end(e, &old, "renewed by request "+q.Label()); err != nil {
 		return err
 	}
 	old.MoveTo(e, policy.Renewed, "by "+q.Label())
@@ -250,8 +248,12 @@ func conclude(e *policy.Edit, q *policy.Request, out *Moved, kept []*policy.Gran
 		return policy.Made{}, err
 	}
 	content := e.ContentOf(out.Request, slices.Concat(out.Grants, kept))
-	if len(out.Requests) > 0 {
-		content.Renews = out.Requests[0].Label()
+	if q.Renews != 0 && kind == policy.DecisionNotice {
+		old, err := e.Records().Request(q.Renews)
+		if err != nil {
+			return policy.Made{}, err
+		}
+		content.Renews = old.Label()
 	}
 	if out.Letter, err = e.WriteLetter(policy.Letter{Kind: kind, Office: q.Office, Content: content, Urgent: n.Urgent}, out.Request); err != nil {
 		return policy.Made{}, err

@@ -373,8 +373,18 @@ func TestARenewalThatBeginsLaterLeavesTheOfficeWhatItHas(t *testing.T) {
 			if tc.says != "" {
 				w.refused(request.Approve{Request: q.ID}, tc.says)
 				w.move(request.Approve{Request: q.ID, From: "2026-03-02", Wider: true})
-			} else if done := w.move(request.Approve{Request: q.ID}); len(done.Ended) != tc.ended || done.Requests[0].State != policy.Renewed {
+			} else if done := w.move(request.Approve{Request: q.ID}); len(done.Ended) != tc.ended || len(done.Requests) != tc.ended || done.Letter.Content.Renews == "" {
 				t.Errorf("%+v", done)
+			} else if tc.ended == 0 { // it can be taken back as before
+				back := w.move(request.Withdraw{Request: q.ID, Reason: "x"})
+				if back.Request.State != policy.Withdrawn || !w.allows("cultura", "www.inps.it") {
+					t.Errorf("%+v", back)
+				}
+				w.move(request.Withdraw{Request: 2, Reason: "x"})
+				if w.allows("cultura", "www.inps.it") {
+					t.Error("what was taken back is open")
+				}
+				return
 			}
 			if !w.allows("cultura", "www.inps.it") {
 				t.Error("the office is without it now")
