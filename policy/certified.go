@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -194,6 +195,32 @@ func checkUncertified(r Rule, certified []Rule) error {
 		}
 	}
 	return nil
+}
+
+// checkUnopened refuses to call hosts certified mail that something else opens already: another service, or a grant of a domain rule.
+func (e *Edit) checkUnopened(sv *Service) error {
+	var own []Rule
+	for _, r := range sv.Rules {
+		own = append(own, r.Rule)
+	}
+	for _, o := range e.Services() {
+		for _, r := range o.Rules {
+			if err := checkUncertified(r.Rule, own); err != nil && !o.PEC && o.ID != sv.ID {
+				return conflict("change that service first: `usciere service show "+o.ID+"`", "service %s opens %s, which would be certified mail", o.ID, r.Rule)
+			}
+		}
+	}
+	var refusal error
+	err := e.Records().EachGrant(func(g *Grant) bool {
+		if g.Rule == nil || g.Revoked != nil || g.Until != "" && !g.Until.End(e.town.Zone).After(e.now) {
+			return true
+		}
+		if checkUncertified(*g.Rule, own) != nil {
+			refusal = conflict("revoke it first: `usciere grant revoke "+g.ID.String()+"`", "grant %s of %s opens %s, which would be certified mail", g.ID, g.Subject, g.Rule)
+		}
+		return refusal == nil
+	})
+	return cmp.Or(err, refusal)
 }
 
 func (s *Snapshot) isCertified(service string) bool {

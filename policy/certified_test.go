@@ -139,6 +139,13 @@ func TestNoDomainRuleOpensCertifiedMail(t *testing.T) {
 	}
 	town.refused(Invalid, "certified mail", AddGrants{Subject: Subject{Everyone: true}, Names: []string{".aruba.it"}, Protocol: "9/2026", Reason: "x"})
 	town.do(allow("www.aruba.it", "*.aruba.example", "poste.it"))
+	// Nor does calling a host certified mail leave it open to who has it already.
+	provider := AddService{ID: "pec-fornitore", PEC: true, Channel: Mail, Rules: []ServiceRule{{Rule: rule("webmail.aruba.example"), Source: "x"}}}
+	town.refused(Conflict, "of tributi opens *.aruba.example", provider)
+	town.do(AddService{ID: "altro", Channel: Web, Rules: []ServiceRule{{Rule: rule(".fornitore.example"), Source: "x"}}})
+	provider.Rules[0].Rule = rule("webmail.fornitore.example")
+	town.refused(Conflict, "service altro opens .fornitore.example", provider)
+	town.do(RemoveService{ID: "altro"}, provider)
 	for _, sv := range catalog() {
 		for _, r := range sv.Rules {
 			if err := checkUncertified(r.Rule, town.Snapshot().certifiedRules("")); err != nil && !sv.PEC {

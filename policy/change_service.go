@@ -114,6 +114,9 @@ func (e *Edit) checkService(sv *Service) error {
 			return err
 		}
 	}
+	if sv.PEC {
+		return e.checkUnopened(sv)
+	}
 	return nil
 }
 
