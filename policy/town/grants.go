@@ -313,7 +313,7 @@ func (q *Request) alone() bool {
 }
 
 func (q *Request) equal(o *Request) bool {
-	return q.Date == o.Date && q.Seat == o.Seat && q.Holder == o.Holder && q.Ground == o.Ground &&
+	return q.Date == o.Date && q.Seat == o.Seat && strings.TrimSpace(q.Holder) == strings.TrimSpace(o.Holder) && q.Ground == o.Ground &&
 		strings.TrimSpace(q.Reason) == strings.TrimSpace(o.Reason) && slices.Equal(q.Asked, o.Asked)
 }
 
@@ -321,7 +321,7 @@ func (q *Request) equal(o *Request) bool {
 func (d *differ) unchanged(g *wanted, q *policy.Request) {
 	for _, is := range []struct{ key, written, record string }{
 		{"date", string(g.Request.Date), string(q.Date)}, {"seat", g.Request.Seat, q.Seat}, {"reason", strings.TrimSpace(g.Request.Reason), q.Reason},
-		{"ground", string(g.Request.Ground), string(q.Ground)},
+		{"ground", string(g.Request.Ground), string(q.Ground)}, {"holder", strings.TrimSpace(g.Request.Holder), q.Holder},
 	} {
 		if is.written != "" && is.written != is.record && (is.record != "" || is.key != "ground") {
 			d.problem(g.path+".request."+is.key, "a letter on record is not rewritten: check the number, or give the number alone",
