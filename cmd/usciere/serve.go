@@ -282,7 +282,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 	d.warn()
 	desk.Go(func() { d.watchdog(atDesk) })
 	notify(sd.SdNotifyReady)
-	daily := time.NewTicker(24 * time.Hour)
+	daily := time.NewTimer(time.Minute) // the first time soon after the start
 	defer daily.Stop()
 	for {
 		select {
@@ -301,6 +301,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal) error {
 		case <-daily.C:
 			d.noteHead()
 			d.verify()
+			daily.Reset(24 * time.Hour)
 		}
 	}
 }
