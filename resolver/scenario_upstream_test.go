@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"usciere/policy"
 	"usciere/resolver/dnstest"
@@ -50,9 +51,9 @@ func (s *scene) server(step dnstest.Step) ([]string, error) {
 	case said == "dies":
 		a.Close()
 	case said == "was asked" && len(step.Expects) > 0:
-		return a.asked(), nil
+		return a.asked(len(step.Expects)), nil
 	case said == "was not asked":
-		return a.asked(), nil
+		return a.asked(0), nil
 	case strings.HasPrefix(said, "over tcp sends"):
 		return nil, a.setScript(dnstest.TCP, strings.TrimPrefix(said, "over tcp sends"), step.Block)
 	case strings.HasPrefix(said, "sends"):
@@ -151,8 +152,11 @@ func (a *actor) letGo() {
 	}
 }
 
-// asked is what the server was asked since it was last said.
-func (a *actor) asked() (lines []string) {
+// asked is what the server was asked since it was last said. So many questions are waited for: who is asked aside may hear it after the reply.
+func (a *actor) asked(many int) (lines []string) {
+	for end := time.Now().Add(2 * time.Second); len(a.Queries()) < a.seen+many && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 	all := a.Queries()
 	for _, q := range all[a.seen:] {
 		lines = append(lines, q.String())
