@@ -145,6 +145,9 @@ func TestWhatIsWrongIsNamedWithItsPlace(t *testing.T) {
 			d.Grants[0].Request = &Request{Protocol: "99/2026", Reason: "x", Seat: "s", Holder: "M. Rossi"}
 			d.Grants[1].Request = &Request{Protocol: "99/2026", Reason: "x", Seat: "s", Holder: "M. Verdi"}
 		}, "grants[1].request", "written otherwise at grants[0]"},
+		{"who signed, otherwise than it is on record", func(d *Document) {
+			d.Grants[0].Request = &Request{Protocol: "12/2026", Seat: "dirigente-anagrafe", Holder: "A. Bianchi"}
+		}, "grants[0].request.holder", `another holder: "M. Rossi"`},
 		{"a letter of another office", func(d *Document) { d.Grants[2].Request = &Request{Protocol: "12/2026"} }, "grants[2].request.protocol", "already the request of anagrafe"},
 		{"a grant for nobody", func(d *Document) { d.Grants[1].Office = "" }, "grants[1]", "whom"},
 		{"a grant for two", func(d *Document) { d.Grants[1].Everyone = true }, "grants[1]", "exactly one of office"},
